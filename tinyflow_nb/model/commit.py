@@ -1,0 +1,195 @@
+"""What the reducer asks of a store, and what the store answers.
+
+A Commit is a tuple of steps, applied together or not at all. Values travel as JSON text, so a
+store never parses a user's data. `token` is the claim's fencing token: a step whose token is not
+the unit's current one is refused, and the Commit with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from tinyflow_nb.model.status import Status
+from tinyflow_nb.model.trigger import Trigger
+
+Verdict = Literal[0, 1, 2]
+"""0: the source succeeded. 1: it was skipped. 2: it was skipped and the target can't do without."""
+
+
+class Arrival(NamedTuple):
+    """One edge's verdict, counted at its target. The order of arrivals never matters."""
+
+    target: str
+    source: str
+    verdict: Verdict
+    data: bool = True
+
+
+class Settle(NamedTuple):
+    """A unit ends. An item's settles count at its node; a node's at its successors."""
+
+    kind: Literal["settle"]
+    unit: str
+    token: int
+    status: Status
+    value: str | None = None
+    info: dict[str, Any] | None = None
+    """What a reader is told: error, reason, usage, handled_by, exhausted, cached."""
+    arrivals: tuple[Arrival, ...] = ()
+    fails_run: dict[str, Any] | None = None
+    """The run's error, if this ends the run FAILED."""
+
+
+class Start(NamedTuple):
+    """A unit claimed to be judged does run."""
+
+    kind: Literal["start"]
+    unit: str
+    token: int
+
+
+class Park(NamedTuple):
+    """A unit waits for somebody outside and holds no worker."""
+
+    kind: Literal["park"]
+    unit: str
+    token: int
+    waiting_for: dict[str, Any]
+    due: float = 0.0
+    """When its time to answer is over; 0: never."""
+
+
+class Answer(NamedTuple):
+    """The first valid answer settles a parked unit (SEMANTICS 16)."""
+
+    kind: Literal["answer"]
+    unit: str
+    value: str
+    answer_id: str
+    who: str
+    arrivals: tuple[Arrival, ...] = ()
+
+
+class Again(NamedTuple):
+    """A unit failed and is tried again at `due`."""
+
+    kind: Literal["again"]
+    unit: str
+    token: int
+    due: float
+    error: dict[str, Any]
+
+
+class Expand(NamedTuple):
+    """An `each` node becomes its items; `window` of them may run at once."""
+
+    kind: Literal["expand"]
+    unit: str
+    token: int
+    items: tuple[str, ...]
+    """JSON text of each item's variables, a list."""
+    window: int
+
+
+class NextRound(NamedTuple):
+    """An `until` unit's round is over and another follows."""
+
+    kind: Literal["round"]
+    unit: str
+    token: int
+    value: str
+    info: dict[str, Any] | None = None
+
+
+class HandBack(NamedTuple):
+    """A claim is given back unused."""
+
+    kind: Literal["handback"]
+    unit: str
+    token: int
+    reason: str = ""
+
+
+class End(NamedTuple):
+    """The run ends from outside: stopped, or past its deadline (SEMANTICS 12)."""
+
+    kind: Literal["end"]
+    status: Status
+    error: dict[str, Any] | None = None
+
+
+class Reopen(NamedTuple):
+    """Retry of a run that FAILED or was CANCELLED (SEMANTICS 13)."""
+
+    kind: Literal["reopen"]
+    deadline: float | None = None
+
+
+Step = Settle | Start | Park | Answer | Again | Expand | NextRound | HandBack | End | Reopen
+
+
+class Commit(NamedTuple):
+    """Steps of one run, and how many of the units they make ready this worker takes at once."""
+
+    run: str
+    generation: int
+    steps: tuple[Step, ...]
+    worker: str = ""
+    want: int = 0
+    lease: float = 30.0
+    """Seconds a claim made by this commit lasts."""
+
+
+class Claim(NamedTuple):
+    """The right to run one unit until its lease ends, with what it needs to run."""
+
+    run: str
+    generation: int
+    unit: str
+    token: int
+    attempt: int
+    """From 1. 0: to be judged first (it has a condition); `Start` begins its first attempt."""
+    round: int
+    values: dict[str, str | None]
+    """JSON text of the outputs of the nodes it reads; None: skipped."""
+    item: str | None = None
+    """JSON text of the item's variables, a list."""
+    previous: str | None = None
+    """JSON text of the unit's last round."""
+    gather: tuple[str | None, ...] | None = None
+    """The items' outputs in order, once all of an `each` node's items are settled."""
+    error: dict[str, Any] | None = None
+    """For a handler: what it stands in for."""
+
+
+class Outcome(NamedTuple):
+    """What a Commit brought about."""
+
+    seq: int
+    """Newest lifecycle event of the run."""
+    status: Status
+    claims: tuple[Claim, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    """Ready units nobody holds yet, and timers; they stay in the outbox until claimed."""
+    skips: tuple[tuple[str, str], ...] = ()
+    """(unit, the source it can't do without): to be settled SKIPPED by whoever got this."""
+
+
+class NewRun(NamedTuple):
+    """A run to be created."""
+
+    run: str
+    definition: str
+    """Hash of its definition, which the store has."""
+    chain: str
+    inputs: str
+    """JSON text of an object."""
+    entry: tuple[str, ...] = ()
+    """Ids of the nodes without a parent."""
+    deadline: float | None = None
+    """Unix seconds."""
+    context: dict[str, Any] = {}
+    """root, parent, parent_node, call_stack, depth, session, user, baggage, bindings."""
+    worker: str = ""
+    want: int = 0
+    lease: float = 30.0

@@ -1,0 +1,41 @@
+"""Trigger: the order to look at one unit of work. A wake-up, never the truth (SEMANTICS 27)."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+TriggerKind = Literal["run", "retry", "timeout", "lease", "deadline", "expire"]
+"""`run`: a unit is ready. `retry`: its backoff is over. `timeout`: a form's time to answer is
+over. `lease`: the holder's lease may have expired. `deadline`: the run's own. `expire`: retention."""
+
+
+class Trigger(NamedTuple):
+    """Names exactly one state of one unit; if the unit has moved on, the trigger is dropped."""
+
+    run: str
+    generation: int
+    unit: str
+    """`approval[3]#2`, or "" for the run itself."""
+    attempt: int = 0
+    kind: TriggerKind = "run"
+    due: float = 0.0
+    """Unix seconds by the store's clock; 0 is now."""
+    tags: tuple[str, ...] = ()
+
+
+def unit_name(node: str, item: int | None = None, round: int = 1) -> str:
+    """`draft`, `draft[3]`, `draft[3]#2`: node, item from 0, round from 1 (SEMANTICS 7)."""
+    if item is not None:
+        node = f"{node}[{item}]"
+    return f"{node}#{round}" if round > 1 else node
+
+
+def node_of(unit: str) -> str:
+    """The node id of a unit."""
+    return unit.partition("#")[0].partition("[")[0]
+
+
+def item_of(unit: str) -> int | None:
+    """The item index of a unit, if it is one item of an `each`."""
+    _, bracket, rest = unit.partition("[")
+    return int(rest.partition("]")[0]) if bracket else None

@@ -1,0 +1,240 @@
+"""Every interface of the engine. The docstrings are the contract; the contract suite checks them.
+
+Time is the store's: all instants are Unix seconds of the clock the store was built with.
+Every method may raise StoreError; then nothing was changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from tinyflow_nb.model.commit import Claim, Commit, NewRun, Outcome
+    from tinyflow_nb.model.context import ExecutionContext
+    from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
+    from tinyflow_nb.model.events import Event
+    from tinyflow_nb.model.state import ChainState, RunPage
+    from tinyflow_nb.model.status import Status
+    from tinyflow_nb.model.trigger import Trigger
+
+
+class Clock(Protocol):
+    """Time as an input."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+    def call_at(self, when: float, call: Callable[[], None]) -> Callable[[], None]:
+        """Call on the running loop at `when`; returns what cancels it."""
+        ...
+
+
+class DefinitionStore(Protocol):
+    """Definitions by content hash, and the names and versions that point to them."""
+
+    async def put(self, definition: ChainDefinition) -> None:
+        """Keep it under its hash; the same hash again changes nothing."""
+        ...
+
+    async def get(self, hash: str) -> ChainDefinition | None: ...
+
+    async def publish(self, name: str, hash: str) -> int:
+        """Make it the current version of `name`, atomically; returns the version.
+
+        Versions count from 1 without gaps; content equal to an older version makes that version
+        current again (SEMANTICS 39). `put` comes first.
+        """
+        ...
+
+    async def resolve(self, name: str, version: int | None) -> tuple[str, int] | None:
+        """(hash, version) of a version, or of the current one for None."""
+        ...
+
+    async def published(self, name: str | None = None) -> list[PublishedVersion]:
+        """Every version of a name, newest first; without a name the current one of each."""
+        ...
+
+
+class PublishedVersion(NamedTuple):
+    name: str
+    version: int
+    hash: str
+    at: float
+    current: bool
+
+
+class StateStore(Protocol):
+    """Runs: the chain's and the nodes' states, their events, claims and outbox.
+
+    One `commit` is one atomic change. Counters, not conflicts: any number of commits of one run
+    may come at once and none is refused for another's sake.
+    """
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Open; whatever is opened here is pushed on `stack` to be closed."""
+        ...
+
+    def now(self) -> float:
+        """The store's clock."""
+        ...
+
+    async def create(self, new: NewRun) -> Outcome | None:
+        """Create the run and claim up to `want` of its entry nodes; None if the id is taken."""
+        ...
+
+    async def commit(self, commit: Commit) -> Outcome | None:
+        """Apply all steps, or none: None if one is stale (token, generation or status moved on)."""
+        ...
+
+    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Claim | None:
+        """Take the unit a trigger names, if the trigger still names its state and nobody holds it.
+
+        A RUNNING unit may be taken once its lease has expired (`now >= expires`) or its holder is
+        known to be dead; until somebody does, the holder may go on and commit (SEMANTICS 20).
+        """
+        ...
+
+    def renew(self, claims: Sequence[tuple[str, str, int]], lease: float) -> list[tuple[str, str, int]]:
+        """Extend (run, unit, token) leases to now + lease; returns those already lost.
+
+        Called from any thread.
+        """
+        ...
+
+    async def state(self, run: str, *, outputs: bool = True) -> ChainState | None:
+        """A consistent picture of the run."""
+        ...
+
+    async def header(self, run: str) -> RunHeader | None:
+        """What an executor must know to work on a run."""
+        ...
+
+    async def values(self, run: str, nodes: Sequence[str]) -> dict[str, str | None]:
+        """JSON text of the outputs of SUCCEEDED nodes (or their stand-ins'); None for others."""
+        ...
+
+    async def pending(self, run: str) -> list[Trigger]:
+        """The outbox: unclaimed ready units, timers, and leases with their expiry as `due`."""
+        ...
+
+    async def events(self, run: str, after: int = 0) -> list[Event]:
+        """Lifecycle events with seq > after, in order; [] also for an unknown run."""
+        ...
+
+    async def append_chunks(self, run: str, chunks: Sequence[Event]) -> None:
+        """Keep output and log events, capped; not atomic with commits."""
+        ...
+
+    async def chunks(self, run: str, after: int = 0) -> tuple[list[Event], int]:
+        """Chunks kept from position `after` on, and the position after the last of them."""
+        ...
+
+    async def runs(
+        self, *, chain: str = "", status: Status | None = None, waiting: bool = False,
+        limit: int = 50, cursor: str = "",
+    ) -> RunPage:  # fmt: skip
+        """Newest first. `chain` is a name, or a name with its version."""
+        ...
+
+    async def delete(self, run: str) -> bool:
+        """Forget a terminal run; False if there is none. A live one is refused: InvalidOperation."""
+        ...
+
+    async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
+        """Forget runs finished longer ago than `retention` seconds; returns the ids of suspended
+        ones untouched for `suspended_ttl` seconds, for the caller to cancel."""
+        ...
+
+    async def changed(self, run: str, seq: int, timeout: float) -> bool:
+        """Wait until another process took the run past `seq`, or `timeout` seconds."""
+        ...
+
+
+class RunHeader(NamedTuple):
+    run: str
+    chain: str
+    definition: str
+    status: Status
+    generation: int
+    inputs: str
+    deadline: float | None
+    context: dict[str, Any]
+    error: dict[str, Any] | None
+    seq: int
+
+
+class TriggerScheduler(Protocol):
+    """Brings triggers to an executor, at least once, not before they are due."""
+
+    async def start(self, stack: AsyncExitStack, accept: Callable[[Trigger], Awaitable[bool]]) -> None: ...
+
+    def schedule(self, triggers: Sequence[Trigger]) -> None:
+        """Returns at once. A trigger that gets lost is found again by recovery."""
+        ...
+
+
+class EventManager(Protocol):
+    """Distributes events inside this process; keeps nothing (SEMANTICS 26)."""
+
+    def publish(self, run: str, events: Sequence[Event]) -> None: ...
+
+    def subscribe(self, run: str) -> AsyncIterator[Sequence[Event]]:
+        """From this call on, what is published for the run (`"*"`: for any), in batches."""
+        ...
+
+
+# ------------------------------------------------------------------ node types
+
+
+class Suspend(NamedTuple):
+    """A body's answer that a person must be asked; the engine parks the unit."""
+
+    message: str
+    schema: dict[str, Any]
+    initial: Any = None
+
+
+class Produced(NamedTuple):
+    """A body's answer with what a reader should know besides the output (`usage`, ...)."""
+
+    output: Any
+    info: dict[str, Any]
+
+
+ChunkKind = Literal["text", "thinking", "tool_call", "tool_result", "progress"]
+
+
+class NodeCall(NamedTuple):
+    """Everything a body may use for one attempt of one unit. It sees no store and no executor."""
+
+    node: NodeDefinition
+    arguments: dict[str, Any]
+    """By parameter, validated against the function's annotations."""
+    scope: Mapping[str, Any]
+    """Plain JSON by name, for expressions and prompts: outputs, inputs, constants, loop variables.
+    A skipped node's name is bound to jinja2's undefined."""
+    context: ExecutionContext
+    emit: Callable[[ChunkKind, Any], None]
+    """Streams one chunk; from any thread."""
+    function: Callable[..., Any] | None
+    """The cell's function; None for a node without one."""
+    output_type: Any
+    """Its return annotation (one item's), or None."""
+    module: Mapping[str, Any]
+    """The cell's namespace: tools and helpers by name."""
+
+
+class NodeExecutor(Protocol):
+    """Runs one node type. Registered under the type's name in the entry point group
+    `tinyflow_nb.nodes`; stateless, one instance per process."""
+
+    timeout: float
+    """Seconds an attempt may take if the node says nothing."""
+
+    async def execute(self, call: NodeCall) -> Any:
+        """The output (typed or plain), or Suspend, or Produced. Raising is failing."""
+        ...
