@@ -7,6 +7,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import protocol as p  # type: ignore[import-not-found]
+
 from tinyflow_nb import ChainDefinition, connect
 
 CHAIN_OF_FIVE = """
