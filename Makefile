@@ -24,7 +24,7 @@ lab: setup ## Open the quickstart notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
 test: wheel browser ## Run every test against the built wheel
-	PYTHONPATH=$(abspath $(WHEEL)) $(BIN)/pytest $(PYTEST_ARGS)
+	PYTHONPATH=$(abspath $(WHEEL)) WHEEL_UNDER_TEST=$(abspath $(WHEEL)) $(BIN)/pytest $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory notebooks
 
 notebooks: wheel
