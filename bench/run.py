@@ -59,7 +59,7 @@ def harness(peers: list[str], workloads: str, arguments: argparse.Namespace, *, 
 
 def own(what: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, str(HERE / "own.py"), what], check=True, capture_output=True, text=True
+        [sys.executable, str(HERE / "own.py"), what], check=True, stdout=subprocess.PIPE, text=True
     )
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer

@@ -1,0 +1,45 @@
+"""What the documents show is true: their cells are chains, their links and settings exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tinyflow_nb import ChainDefinition
+from tinyflow_nb.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/tutorial.md", "docs/reference.md", "bench/README.md"]
+CELL = re.compile(r"```python\n%%tinyflow (\w+)[^\n]*\n(.*?)```", re.DOTALL)
+LINK = re.compile(r"\]\(([^)]+)\)")
+
+
+def cells() -> list[tuple[str, str]]:
+    return [match for name in DOCUMENTS for match in CELL.findall((ROOT / name).read_text("utf-8"))]
+
+
+@pytest.mark.parametrize(("name", "text"), cells(), ids=[name for name, _ in cells()])
+def test_every_cell_is_a_chain(name: str, text: str) -> None:
+    assert ChainDefinition.from_source(text, name=name).nodes
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    file = ROOT / document
+    text = file.read_text("utf-8")
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+    for link in LINK.findall(text):
+        if link.startswith("#"):
+            assert link[1:] in anchors, link
+        else:
+            assert (file.parent / link.partition("#")[0]).exists(), link
+
+
+def test_the_reference_lists_every_setting() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    table = text[text.index("\n## Settings") : text.index("\n## Errors")]
+    listed = set(re.findall(r"^\| `\[?(\w+)", table, re.MULTILINE))
+    assert listed == set(Settings.model_fields)
