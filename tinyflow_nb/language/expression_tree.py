@@ -67,8 +67,8 @@ def parse(source: str, *, template: bool) -> nodes.Template:
         raise ExpressionError(error.message or "not an expression") from error
     except (RecursionError, MemoryError) as error:
         raise ExpressionError("nested too deeply") from error
-    except ValueError as error:  # a number of thousands of digits
-        raise ExpressionError(str(error)) from error
+    except ValueError as error:
+        raise ExpressionError("a number has too many digits") from error
 
 
 def mistakes(tree: nodes.Template) -> Iterator[Mistake]:
@@ -108,6 +108,8 @@ def _refused(node: nodes.Node, line: int) -> Iterator[Mistake]:
         yield Mistake(line, "self", "`self` means nothing here", "name a node or an input")
     elif isinstance(node, nodes.Filter) and (node.name not in FILTERS or node.name.startswith("@")):
         hint = did_you_mean(node.name, FILTERS).lstrip("; ") or "see the reference for the filters there are"
+        if node.name in ("e", "escape", "forceescape", "safe"):
+            hint = "text is inserted as it is, never escaped: leave the filter out"
         yield Mistake(line, node.name, f"there is no filter {node.name!r}", hint)
     elif isinstance(node, nodes.Filter) and node.node is None:
         yield Mistake(line, "{%", "`filter` blocks are not available", "put the filter behind each value")

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 from jinja2 import meta, nodes
 
 from tinyflow_nb.errors import ExpressionError
+from tinyflow_nb.language.expression_problems import Found, problems, single_braces
 from tinyflow_nb.language.expression_sandbox import BoundedContext, SkippedUsed, check_text
 from tinyflow_nb.language.expression_tree import RESULT, SANDBOX, accepts_missing, compiled, parse
 
 __all__ = [
-    "Comparison", "SkippedUsed", "evaluate", "literal_comparisons", "names", "render", "template_names",
-    "tolerated_names", "tolerated_template_names",
+    "Comparison", "Found", "SkippedUsed", "evaluate", "literal_comparisons", "names", "problems", "render",
+    "single_braces", "template_names", "tolerated_names", "tolerated_template_names",
 ]  # fmt: skip
 
 
