@@ -1,0 +1,123 @@
+"""Names of models -> clients. Import it from a thread: the libraries behind it take a second."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic_ai.exceptions import UserError
+from pydantic_ai.models import Model, infer_model
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers import infer_provider_class
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from tinyflow_nb.errors import ModelError, SecretMissing
+from tinyflow_nb.nodes.llm_fallback import ModelUnusable
+from tinyflow_nb.nodes.llm_local import LOCAL_MODEL, local_model
+from tinyflow_nb.settings import NamedModel, Settings, get_settings
+
+LOCAL_MAX_TOKENS = 512
+"""A small model may never stop by itself."""
+SHORTEST_SECRET = 6
+"""Shorter keys are placeholders; hiding them would spoil ordinary words."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A model that can be asked. `model` is pydantic-ai's."""
+
+    name: str
+    """As the cell says it."""
+    model: Model
+    defaults: dict[str, Any]
+    """Model settings unless the cell sets them."""
+    secrets: tuple[str, ...] = ()
+    """Values that must never reach a message."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, without credentials or query; "" if it has no address."""
+        parts = urlsplit(self.model.base_url or "")
+        host = parts.netloc.rpartition("@")[2]
+        return f"{parts.scheme}://{host}{parts.path}".rstrip("/") if host else ""
+
+
+@asynccontextmanager
+async def open_client(name: str) -> AsyncIterator[Client]:
+    """A client for `name`: of the settings' models, the local model, or `provider:model`.
+
+    Raises:
+        ModelError: there is no such model; ModelUnusable: its provider's package is not installed.
+        SecretMissing: its key is not set.
+        MissingExtra: the local model's runtime is not installed.
+    """
+    settings = get_settings()
+    async with AsyncExitStack() as stack:
+        if name == LOCAL_MODEL and name not in settings.models:
+            entry = NamedModel(model=name, base_url=await stack.enter_async_context(local_model()))
+            defaults = {"max_tokens": LOCAL_MAX_TOKENS}
+        else:
+            entry, defaults = settings.models.get(name) or NamedModel(model=name), {}
+        client = await asyncio.to_thread(_build, name, entry, defaults, settings)
+        await stack.enter_async_context(client.model)
+        yield client
+
+
+def _build(name: str, entry: NamedModel, defaults: dict[str, Any], settings: Settings) -> Client:
+    key = None
+    if entry.key:
+        key = os.environ.get(entry.key)
+        if not key:
+            raise SecretMissing(_no_key(name, entry.key))
+    if entry.base_url:
+        provider = OpenAIProvider(base_url=entry.base_url, api_key=key or "none")
+        served = re.sub(r"^openai(-chat)?:", "", entry.model)
+        return Client(name, OpenAIChatModel(served, provider=provider), defaults, _secrets(key))
+    if ":" not in entry.model:
+        raise ModelError(_unknown(name, settings))
+    try:
+        model = infer_model(entry.model) if key is None else infer_model(entry.model, _with_key(key))
+        sdk = getattr(model.provider, "client", None)
+        return Client(name, model, defaults, _secrets(key, getattr(sdk, "api_key", None)))
+    except UserError as error:
+        variable = re.search(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`", error.message)
+        if variable is None:
+            raise ModelError(f"model {name!r}: {_unknown(entry.model, settings)}") from error
+        raise SecretMissing(_no_key(name, variable[1])) from error
+    except ImportError as error:
+        extra = re.search(r"pydantic-ai-slim\[(\w+)\]", str(error))
+        package = extra[0] if extra else "pydantic-ai-slim"
+        raise ModelUnusable(f"model {name!r} needs a package: pip install '{package}'") from error
+
+
+def _no_key(name: str, variable: str) -> str:
+    return f"model {name!r} needs the environment variable {variable}, which is not set"
+
+
+def _secrets(*keys: Any) -> tuple[str, ...]:
+    return tuple({key for key in keys if isinstance(key, str) and len(key) >= SHORTEST_SECRET})
+
+
+def _with_key(key: str) -> Callable[[str], Any]:
+    def provider(name: str) -> Any:
+        of_any_kind: Any = infer_provider_class(name)
+        return of_any_kind(api_key=key)
+
+    return provider
+
+
+def _unknown(name: str, settings: Settings) -> str:
+    known = [*settings.models, LOCAL_MODEL]
+    close = difflib.get_close_matches(name, known, n=1)
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    return (
+        f"no model is named {name!r}; {meant}Use provider:model (openai:gpt-4o-mini), "
+        f"{LOCAL_MODEL!r}, or name it in tinyflow.toml under [models.NAME]"
+    )

@@ -1,0 +1,195 @@
+"""Settings: `TINYFLOW_*` variables, then `tinyflow.toml` of the project, then the user's own.
+
+The project's file is the nearest one from the current folder upwards. A key set in one place hides
+the same key of the places after it; tables (`[models.*]`) are joined.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as Unreadable
+
+from tinyflow_nb.errors import SettingsError
+
+FILE_NAME = "tinyflow.toml"
+PREFIX = "TINYFLOW_"
+DAY = 86_400.0
+
+
+def _default_store() -> str:
+    folder = platformdirs.user_data_path("tinyflow-nb", appauthor=False)
+    return f"sqlite:///{folder / 'runs.db'}"
+
+
+def _default_threads() -> int:
+    return min(32, (os.cpu_count() or 1) + 4)
+
+
+class NamedModel(BaseModel):
+    """One `[models.NAME]` table: what `@llm("NAME")` calls."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(min_length=1)
+    """`provider:model`; with a `base_url` the model's name as that endpoint knows it."""
+    base_url: str = Field("", pattern=r"^(https?://.+)?$")
+    """Of any OpenAI-compatible endpoint, its version path included: `http://127.0.0.1:11434/v1`."""
+    key: str = Field("", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
+    """NAME of the environment variable that holds the API key; never the key itself."""
+
+
+class Settings(BaseSettings):
+    """Every default in one table (SEMANTICS 46). Times are seconds, sizes bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    store: str = Field(default_factory=_default_store)
+    """Address of the store `connect()` opens: one SQLite file in the user's data folder."""
+    default_model: str = "smollm2"
+    """What a bare `@llm` calls."""
+    models: dict[str, NamedModel] = {}
+    """Models by a name of your own."""
+    lease: float = Field(30.0, gt=0)
+    """How long a claim lasts unless its holder renews it."""
+    node_timeout: float = Field(600.0, gt=0)
+    """One attempt of a node that sets no `timeout`."""
+    llm_timeout: float = Field(300.0, gt=0)
+    """The same, of an `@llm` node."""
+    execute_timeout: float = Field(180.0, gt=0)
+    """How long `execute` and `wait` wait; the run goes on without them."""
+    retention: float = Field(7 * DAY, gt=0)
+    """How long a finished run is kept."""
+    suspended_ttl: float = Field(30 * DAY, gt=0)
+    """A run that waits for a person and is untouched for this long is cancelled."""
+    inline_output: int = Field(1_000_000, gt=0)
+    """Largest output kept within its run's own record; a larger one is stored once, by reference."""
+    max_output: int = Field(64_000_000, gt=0)
+    """Largest output a node may give."""
+    max_depth: int = Field(50, ge=1)
+    """How deep chains may call chains."""
+    max_threads: int = Field(default_factory=_default_threads, ge=1)
+    """Threads for `def` nodes in one process."""
+    max_concurrent_nodes: int = Field(1_000, ge=1)
+    """Nodes one process runs at once."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings  # the files' values come as arguments
+
+
+def settings_files() -> list[Path]:
+    """The files that count, weakest first."""
+    found = [platformdirs.user_config_path("tinyflow-nb", appauthor=False) / FILE_NAME]
+    here = Path.cwd()
+    project = next((f for folder in (here, *here.parents) if (f := folder / FILE_NAME).is_file()), None)
+    if project is not None:
+        found.append(project)
+    return [f for f in found if f.is_file()]
+
+
+def load_settings() -> Settings:
+    """Read everything anew.
+
+    Raises:
+        SettingsError: naming the file or variable, the key, and what is wrong with it.
+    """
+    _check_variables()
+    origin: dict[tuple[str, ...], Path] = {}
+    values: dict[str, Any] = {}
+    for file in settings_files():
+        _join(values, _read(file), origin, file)
+    try:
+        return Settings(**values)
+    except Unreadable as error:
+        raise SettingsError(f"{PREFIX}* variables: {error}") from error
+    except ValidationError as error:
+        lines = [_explain(dict(e), origin) for e in error.errors(include_url=False)]
+        raise SettingsError("\n".join(lines)) from None
+
+
+_cached: tuple[object, Settings] | None = None
+
+
+def get_settings() -> Settings:
+    """The settings, read again only if a file or a `TINYFLOW_*` variable changed.
+
+    Raises:
+        SettingsError: see `load_settings`.
+    """
+    global _cached
+    variables = {k: v for k, v in os.environ.items() if k.upper().startswith(PREFIX)}
+    seen = (variables, [(f, f.stat().st_mtime_ns) for f in settings_files()])
+    if _cached is None or _cached[0] != seen:
+        _cached = (seen, load_settings())
+    return _cached[1]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file}: {error}") from error
+
+
+def _join(
+    into: dict[str, Any], new: dict[str, Any], origin: dict[tuple[str, ...], Path], file: Path,
+    at: tuple[str, ...] = (),
+) -> None:  # fmt: skip
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _join(into[key], value, origin, file, (*at, key))
+        else:
+            into[key] = value
+        origin[*at, key] = file
+
+
+def _check_variables() -> None:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for name in os.environ:
+        upper = name.upper()
+        if not upper.startswith(PREFIX) or upper.partition("__")[0] in known:
+            continue
+        close = difflib.get_close_matches(upper, known, n=1, cutoff=0.85)
+        if close:  # others may use the prefix for their own; only a near miss is a mistake
+            raise SettingsError(f"variable {name} is no setting; did you mean {close[0]}?")
+
+
+def _explain(error: dict[str, Any], origin: dict[tuple[str, ...], Path]) -> str:
+    path = tuple(str(part) for part in error["loc"])
+    key = ".".join(path)
+    variable = PREFIX + "__".join(path).upper()
+    whole = PREFIX + path[0].upper()
+    if variable in os.environ or whole in os.environ:
+        where = f"variable {variable if variable in os.environ else whole}"
+    else:
+        above = [path[:n] for n in range(len(path), 0, -1)]
+        where = str(next(origin[part] for part in above if part in origin))
+    if error["type"] == "extra_forbidden":
+        table = NamedModel if path[0] == "models" and len(path) > 1 else Settings
+        close = difflib.get_close_matches(path[-1], list(table.model_fields), n=1)
+        known = f"did you mean {close[0]!r}?" if close else "known are: " + ", ".join(table.model_fields)
+        return f"{where}: unknown key {key!r}; {known}"
+    if path[-1] == "key":  # somebody may have put the key itself there
+        return f"{where}: {key} must be the name of the environment variable that holds the key"
+    return f"{where}: {key}: {error['msg']}"
