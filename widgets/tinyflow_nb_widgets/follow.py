@@ -1,0 +1,111 @@
+"""A ChainState kept up to date from events, between two readings of the real one.
+
+An event's data may name fields of the state (`status`, `attempts`, `error`, `reason`, `waiting_for`,
+`answered_by`, `round`, ...); what it leaves out stays as it was. The store is the truth:
+`RunView.replace` takes its state over whatever was guessed here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.state import NodeState
+from tinyflow_nb.model.status import Status
+from tinyflow_nb.model.trigger import item_of, node_of, unit_name
+
+if TYPE_CHECKING:
+    from tinyflow_nb.model.state import ChainState
+
+_NODE_FIELDS = frozenset(f.name for f in fields(NodeState)) - {"id", "status", "items"}
+
+
+def follow(state: ChainState, event: Event) -> None:
+    """Change the state as a lifecycle event says. One it has seen already changes nothing."""
+    if event.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG, EventType.GAP) or event.seq <= state.seq:
+        return
+    state.seq = event.seq
+    if event.node:
+        _follow_node(state, event)
+    else:
+        _follow_run(state, event)
+
+
+def _follow_run(state: ChainState, event: Event) -> None:
+    data = event.data
+    match event.type:
+        case EventType.CHAIN_STARTED:
+            _reopen(state, event)
+        case EventType.CHAIN_SUSPENDED:
+            state.status = Status.SUSPENDED
+        case EventType.CHAIN_RESUMED:
+            state.status = Status.RUNNING
+        case EventType.CHAIN_FINISHED:
+            state.status = Status(data.get("status", Status.SUCCEEDED))
+            state.result, state.error = data.get("result", state.result), data.get("error")
+            state.finished_at = event.at
+            for node in state.nodes.values():
+                for unit in (node, *(node.items or ())):
+                    if not unit.status.terminal:  # SEMANTICS 12: unsettled nodes read as CANCELLED
+                        unit.status, unit.waiting_for = Status.CANCELLED, None
+
+
+def _reopen(state: ChainState, event: Event) -> None:
+    """A run starts, or starts again as a further generation (SEMANTICS 13)."""
+    state.status, state.error, state.finished_at = Status.RUNNING, None, None
+    state.created_at = state.created_at or event.at
+    state.inputs = event.data.get("inputs", state.inputs)
+    state.generation = event.data.get("generation", state.generation)
+    for id, node in state.nodes.items():
+        kept = node.status in (Status.SUCCEEDED, Status.SKIPPED) or node.handled_by
+        if not kept:
+            state.nodes[id] = NodeState(id)
+
+
+def _unit(state: ChainState, name: str) -> NodeState:
+    node = state.nodes.setdefault(node_of(name), NodeState(node_of(name)))
+    item = item_of(name)
+    if item is None:
+        return node
+    items = node.items = node.items if node.items is not None else []
+    while len(items) <= item:
+        items.append(NodeState(unit_name(node.id, len(items))))
+    return items[item]
+
+
+def _follow_node(state: ChainState, event: Event) -> None:
+    unit, data = _unit(state, event.node), event.data
+    for name, value in data.items():
+        if name in _NODE_FIELDS:
+            setattr(unit, name, value)
+    unit.attempts = data.get("attempt", unit.attempts)
+    _, _, round = event.node.partition("#")
+    unit.round = int(round or data.get("round", unit.round))
+    match event.type:
+        case EventType.NODE_STARTED:
+            unit.status, unit.finished_at, unit.waiting_for = Status.RUNNING, None, None
+            unit.started_at = unit.started_at or event.at
+            count = data.get("items")
+            if isinstance(count, int) and count:
+                _unit(state, unit_name(unit.id, count - 1))
+            parent = state.nodes[node_of(event.node)]
+            if parent is not unit and parent.status is Status.READY:
+                parent.status, parent.started_at = Status.RUNNING, event.at
+            if state.status in (Status.READY, Status.SUSPENDED):
+                state.status = Status.RUNNING
+        case EventType.NODE_RETRYING:
+            unit.status = Status.READY
+        case EventType.NODE_SUSPENDED:
+            unit.status = Status.SUSPENDED
+            unit.waiting_for = data.get("waiting_for") or _form(data)
+        case EventType.NODE_SKIPPED:
+            unit.status, unit.finished_at = Status.SKIPPED, event.at
+        case EventType.NODE_FINISHED:
+            unit.status = Status(data.get("status", Status.SUCCEEDED))
+            unit.finished_at, unit.waiting_for = event.at, None
+
+
+def _form(data: dict[str, Any]) -> dict[str, Any]:
+    return {"message": data.get("message", ""), "schema": data.get("schema", {}),
+            "initial": data.get("initial")}  # fmt: skip

@@ -1,0 +1,265 @@
+"""RunView: one run on the screen. Takes events from any thread, tells front ends in batches."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tinyflow_nb.errors import TinyflowError
+from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.state import ChainState, NodeState
+from tinyflow_nb.model.status import Status
+from tinyflow_nb_widgets.flusher import Flushed, flusher
+from tinyflow_nb_widgets.follow import follow
+from tinyflow_nb_widgets.forms import answers, input_form, waiting_forms
+from tinyflow_nb_widgets.html import render_fragment, render_text
+from tinyflow_nb_widgets.layered import layout
+from tinyflow_nb_widgets.picture import graph_picture, node_picture, run_picture
+from tinyflow_nb_widgets.streams import Streams
+from tinyflow_nb_widgets.svg import render_svg
+from tinyflow_nb_widgets.widget import ChainWidget
+
+if TYPE_CHECKING:
+    from tinyflow_nb.model.definition import ChainDefinition
+
+_log = logging.getLogger(__name__)
+
+Action = dict[str, Any]
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+SNAPSHOT_SECONDS = 1.0
+"""A tab that is opened while a run streams is at most this far behind, and then catches up."""
+RETRY_SECONDS = 120.0
+"""How long a failed run keeps its live view, with the Retry button, before the picture replaces it."""
+
+
+class RunView:
+    """Shows one run of a definition.
+
+    `on_action` is called on a thread of its own for what a reader asks: {"type": "resume", "unit",
+    "answer", "answer_id"}, {"type": "start", "inputs"}, {"type": "stop"} or {"type": "retry"}. It
+    returns {"ok": bool, "error": str, "fields": {name: message}}, the last two if it refuses; a
+    TinyflowError it raises counts as a refusal.
+    """
+
+    def __init__(
+        self, definition: ChainDefinition, state: ChainState | None = None, *,
+        on_action: Callable[[Action], dict[str, Any]],
+    ) -> None:  # fmt: skip
+        self.definition = definition
+        self.rendered = threading.Event()
+        """Whether a front end has drawn it."""
+        self._on_action = on_action
+        self._state = state
+        self._streams = Streams()
+        self._input_form: dict[str, Any] | None = None
+        self._lock = threading.Lock()
+        self._inbox: list[Event | ChainState] = []
+        self._replies: list[dict[str, Any]] = []
+        self._acted: dict[str, dict[str, Any] | None] = {}
+        self._resync = False
+        self._replace_at: float | None = None
+        self._replaced = False
+        self._display_id = uuid.uuid4().hex
+        self._seq = 0
+        self._sent: dict[str, Any] = {}
+        self._snapshot_behind, self._snapshot_at = False, time.monotonic()
+        self.widget = ChainWidget(graph=graph_picture(definition, layout(definition)))
+        self._sent = self._picture()
+        self.widget.snapshot = self._snapshot()
+        self.widget.answer_while_busy()
+        self.widget.on_msg(self._on_message)
+
+    # ---- what the kernel tells the view
+
+    def apply(self, events: Sequence[Event]) -> None:
+        """Take over what happened. From any thread; returns at once."""
+        with self._lock:
+            self._inbox.extend(events)
+        flusher.wake(self)
+
+    def replace(self, state: ChainState) -> None:
+        """Take over a state as it was read; one older than the events seen is ignored."""
+        with self._lock:
+            self._inbox.append(state)
+        flusher.wake(self)
+
+    def finish(self, state: ChainState) -> None:
+        """The run is over: show this state as the last."""
+        self.replace(state)
+
+    def show_form_for_inputs(self, missing: Iterable[str], given: Mapping[str, Any] | None = None) -> None:
+        """Ask for the chain's inputs; `given` pre-fills. The answer comes as a "start" action, and
+        the form goes when a state of the started run comes."""
+        with self._lock:
+            self._input_form = input_form(self.definition.inputs, missing, given or {})
+        flusher.wake(self)
+
+    def display(self) -> None:
+        """Show it as an output of the running cell."""
+        from IPython.display import display
+
+        display(self.mimebundle(final=False), raw=True, display_id=self._display_id)
+
+    def finalize(self) -> None:
+        """Let the saved output be the last picture, once a front end has rendered (SEMANTICS 42).
+
+        A failed run keeps its live view for `RETRY_SECONDS`; a retry keeps it for good.
+        """
+        with self._lock:
+            failed = any(isinstance(i, ChainState) and i.status is Status.FAILED for i in self._inbox)
+            failed = failed or (self._state is not None and self._state.status is Status.FAILED)
+            self._replace_at = time.monotonic() + (RETRY_SECONDS if failed else 0.0)
+        flusher.wake(self)
+
+    def mimebundle(self, final: bool) -> dict[str, Any]:
+        """What a notebook is given: while live the widget, with a picture that never varies for
+        those who can't show it; in the end the last picture, result and texts."""
+        if not final:
+            svg = render_svg(self.definition)
+            count = len(self.definition.nodes)
+            return {
+                WIDGET_MIME: {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id},
+                "text/plain": f"{self.definition.name}: {count} node{'s' if count != 1 else ''}",
+                "text/html": svg, "image/svg+xml": svg,
+            }  # fmt: skip
+        texts = self._streams.texts()
+        return {
+            "text/plain": render_text(self.definition, self._state),
+            "text/html": render_fragment(self.definition, self._state, streams=texts),
+            "image/svg+xml": render_svg(self.definition, self._state, streams=texts),
+        }
+
+    # ---- what a front end asks
+
+    def _on_message(self, widget: Any, content: Any, buffers: Any) -> None:
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind == "rendered":
+            self.rendered.set()
+            with self._lock:
+                if self._replaced:  # an old copy of the output was opened again
+                    self._replace_at = time.monotonic()
+                self._replies.append({"type": "hello", "seq": self._seq, "now": time.time()})
+        elif kind == "resync":
+            with self._lock:
+                self._resync = True
+        elif kind == "action" and isinstance(content.get("action"), dict):
+            id, action = str(content.get("id")), content["action"]
+            with self._lock:
+                again = id in self._acted
+                if again and (known := self._acted[id]) is not None:
+                    self._replies.append(known)
+                self._acted.setdefault(id, None)
+            if not again:
+                threading.Thread(target=self._act, args=(id, action), daemon=True).start()
+        flusher.wake(self)
+
+    def _act(self, id: str, action: Action) -> None:
+        try:
+            answer = self._on_action(action)
+        except TinyflowError as error:
+            answer = {"ok": False, "error": str(error)}
+        except Exception as error:
+            _log.exception("the action %s failed", action.get("type"))
+            answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
+        reply = {"type": "ack", "id": id, "ok": bool(answer.get("ok")), "error": answer.get("error") or "",
+                 "fields": answer.get("fields") or {}}  # fmt: skip
+        with self._lock:
+            self._replies.append(reply)
+            if reply["ok"]:
+                self._acted[id] = reply
+            else:
+                del self._acted[id]
+        flusher.wake(self)
+
+    # ---- what the view tells front ends; only the flusher's thread comes here
+
+    def flush(self) -> Flushed:
+        with self._lock:
+            inbox, self._inbox = self._inbox, []
+            replies, self._replies = self._replies, []
+            resync, self._resync = self._resync, False
+        for reply in replies:
+            self.widget.send(reply)
+        messages = len(replies)
+        delta = self._take(inbox)
+        if delta:
+            self._seq += 1
+            self.widget.send({"type": "delta", "seq": self._seq, "now": time.time(), **delta})
+            self._snapshot_behind = True
+            messages += 1
+        if resync:
+            self.widget.send({"type": "snapshot", "now": time.time(), "snapshot": self._snapshot()})
+            messages += 1
+        over = self._state is not None and self._state.status.terminal
+        wait = None
+        if self._snapshot_behind:
+            wait = self._snapshot_at + SNAPSHOT_SECONDS - time.monotonic()
+            if over or wait <= 0:
+                self.widget.snapshot = self._snapshot()
+                self._snapshot_behind, self._snapshot_at, wait = False, time.monotonic(), None
+                messages += 1
+        if over and self._replace_at is not None and self.rendered.is_set():
+            left = self._replace_at - time.monotonic()
+            if left > 0:
+                wait = left
+            else:
+                self._replace_output()
+                messages += 1
+        return Flushed(messages, wait)
+
+    def _replace_output(self) -> None:
+        from IPython.display import display
+
+        with self._lock:
+            self._replace_at, self._replaced = None, True
+        display(self.mimebundle(final=True), raw=True, display_id=self._display_id, update=True)
+
+    def _take(self, inbox: list[Event | ChainState]) -> dict[str, Any]:
+        """Apply what came in; returns what changed for a reader."""
+        said: list[list[str]] = []
+        for item in inbox:
+            if isinstance(item, ChainState):
+                if self._state is None or not self._state.id or item.seq >= self._state.seq:
+                    self._state, self._input_form = item, None
+            elif item.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG):
+                words = self._streams.take(item)
+                if words and said and said[-1][:3] == list(words[:3]):
+                    said[-1][3] += words[3]
+                elif words:
+                    said.append(list(words))
+            else:
+                follow(self._known_state(), item)
+        now = self._picture()
+        nodes = {id: p for id, p in now["nodes"].items() if p != self._sent["nodes"][id]}
+        delta = {key: now[key] for key in ("run", "forms", "answers") if now[key] != self._sent[key]}
+        self._sent = now
+        if nodes:
+            delta["nodes"] = nodes
+        if said:
+            delta["text"] = said
+        return delta
+
+    def _known_state(self) -> ChainState:
+        if self._state is None:
+            nodes = {n.id: NodeState(n.id) for n in self.definition.nodes}
+            self._state = ChainState("", self.definition.short_ref, self.definition.hash, nodes=nodes)
+        return self._state
+
+    def _picture(self) -> dict[str, Any]:
+        state = self._state
+        forms = [self._input_form] if self._input_form else []
+        return {
+            "run": run_picture(self.definition, state),
+            "nodes": {n.id: node_picture(n, state.nodes.get(n.id) if state else None)
+                      for n in self.definition.nodes},
+            "forms": forms + (waiting_forms(state) if state else []),
+            "answers": answers(state) if state else [],
+        }  # fmt: skip
+
+    def _snapshot(self) -> dict[str, Any]:
+        streams = {unit: stream.to_dict() for unit, stream in self._streams.units.items()}
+        return {"seq": self._seq, "streams": streams, **self._sent}
