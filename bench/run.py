@@ -102,9 +102,10 @@ def main() -> None:
         sys.exit(f"The benchmark harness is not beside this repository (expected {HARNESS})")
     OUT.parent.mkdir(exist_ok=True)
     floor_interpreter()
-    ours, floor = "tinyflow_nb", ["floor:memory", "floor:sqlite", "floor:sqlite_full"]
-    harness([*floor, ours, *engines(arguments.peers)], "W1,W2,W3,W4", arguments, first=True)
-    harness([*floor, ours], "W5,W6,W8", arguments, first=False)
+    everyone = ["floor:memory", "floor:sqlite", "floor:sqlite_full", "tinyflow_nb", *engines(arguments.peers)]
+    harness(everyone, "W1,W2,W3,W4", arguments, first=True)
+    harness(["floor:sqlite", "tinyflow_nb:sqlite"], "W5", arguments, first=False)
+    harness(["floor:memory", "tinyflow_nb:memory"], "W6,W8", arguments, first=False)
     measured = json.loads(OUT.read_text())
     records: Records = {
         (f"{r['peer']}:{r['variant']}", r["workload"], r.get("nodes") if r["workload"] == "W8" else None): r
@@ -112,9 +113,13 @@ def main() -> None:
     }
     print(f"\n{measured['meta']['cpu']}, Python {measured['meta']['python']}\n")
     print(table([*(judge(records) for judge in JUDGES), *own_rows()]))
-    for key, record in records.items():
-        if key[0].startswith("tinyflow_nb") and "error" in record:
-            print(f"{key[0]} {key[1]} failed: {record['error']}")
+    failures = {
+        record["error"]: f"{peer} {workload}"
+        for (peer, workload, _), record in records.items()
+        if peer.startswith("tinyflow_nb") and "error" in record
+    }
+    for error, where in failures.items():
+        print(f"\nFailed, {where} among others: {error}")
 
 
 if __name__ == "__main__":
