@@ -21,7 +21,7 @@ demo: setup ## Run the quickstart notebook with the local model; writes build/qu
 	@$(BIN)/python scripts/demo.py
 
 lab: setup ## Open the quickstart notebook in JupyterLab
-	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
 test: wheel browser ## Run every test against the built wheel
 	PYTHONPATH=$(abspath $(WHEEL)) WHEEL_UNDER_TEST=$(abspath $(WHEEL)) $(BIN)/pytest $(PYTEST_ARGS)
