@@ -104,9 +104,9 @@ async def write_page(executor: ChainExecutor, follower: Follower, page: Path) ->
     definition = await executor.definitions.get(state.definition_hash)
     assert definition is not None, "a run's definition is kept as long as the run"
     text = render_html(definition, state, streams=follower.streams, events=follower.events)
-    page.parent.mkdir(exist_ok=True)
+    page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text, encoding="utf-8")
-    print(f"\nResult: {state.result}\nPicture: {page.relative_to(ROOT)}")
+    print(f"\nResult: {state.result}\nPicture: {page}")
 
 
 async def demo(notebook: Path, page: Path) -> str:
@@ -130,10 +130,12 @@ async def demo(notebook: Path, page: Path) -> str:
 def main() -> str:
     parser = argparse.ArgumentParser(description="Run a notebook headless and draw its last run.")
     parser.add_argument("notebook", nargs="?", type=Path, default=ROOT / "notebooks" / "quickstart.ipynb")
-    notebook = parser.parse_args().notebook.resolve()
+    parser.add_argument("--out", type=Path, help="the page to write; default: build/NOTEBOOK.html")
+    arguments = parser.parse_args()
+    notebook = arguments.notebook.resolve()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TINYFLOW_STORE"] = f"sqlite:///{folder}/runs.db"  # the kernel inherits it
-        return asyncio.run(demo(notebook, ROOT / "build" / f"{notebook.stem}.html"))
+        return asyncio.run(demo(notebook, arguments.out or Path("build") / f"{notebook.stem}.html"))
 
 
 if __name__ == "__main__":
