@@ -14,8 +14,8 @@ from tinyflow_nb.language.expression_tree import Mistake, mistakes, parse
 
 Kind = Literal["expression", "template"]
 
-SILENT = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{#.*?#\}", re.S)
-REGION = re.compile(r"\{\{(?P<output>.*?)\}\}|\{%(?P<statement>.*?)%\}", re.S)
+SILENT = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{#.*?#\}", re.DOTALL)
+REGION = re.compile(r"\{\{(?P<output>.*?)\}\}|\{%(?P<statement>.*?)%\}", re.DOTALL)
 ONE_BRACE = re.compile(
     r"\{\s*(?P<value>(?P<name>[A-Za-z_]\w*)(?:\.\w+|\[[^\]{}]*\])*)\s*(?:![rsa])?(?::[^{}]*)?\}"
 )
@@ -113,7 +113,7 @@ def _offset(source: str, kind: Kind, mistake: Mistake, nth: int) -> int:
 UNCLOSED_TAG = re.compile(r"looking for the following tags: '(\w+)'")
 INNERMOST = re.compile(r"innermost block that needs to be closed is '(\w+)'")
 UNKNOWN_TAG = re.compile(r"unknown tag '(\w+)'")
-UNEXPECTED_CHAR = re.compile(r"unexpected char ('.*') at (\d+)$")
+UNEXPECTED_CHAR = re.compile(r"unexpected char (['\"].*['\"]) at (\d+)$")
 GOT = re.compile(r"(?:got|unexpected) '(.+?)'$")
 ENDS = ("end of print statement", "end of statement block", "end of template")
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-STRINGS = re.compile(r"""(?P<prefix>\b[fFrRbB]{1,2})?(?P<text>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""", re.S)
+STRINGS = re.compile(
+    r"""(?P<prefix>\b[fFrRbB]{1,2})?(?P<text>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""", re.DOTALL
+)
 
 
 class Slip(NamedTuple):
@@ -89,7 +91,7 @@ RULES: tuple[Rule, ...] = (
     (re.compile(r"\bawait\b"), "`await` can't be used here", "outputs are there when the expression is read"),
     (re.compile(r"(?<![\w\])])\.\d+"), "`{0}` is no number here", lambda m: f"write `0{m[0]}`"),
 )  # fmt: skip
-COMPREHENSION = re.compile(r"\bfor\b.+\bin\b", re.S)
+COMPREHENSION = re.compile(r"\bfor\b.+\bin\b", re.DOTALL)
 SINGLE_EQUALS = re.compile(r"(?<![=!<>])=(?![=>])")
 ELSE_IF = re.compile(r"\belse\s+if\b")
 TAG = re.compile(r"[-+\s]*([A-Za-z_]+)")
@@ -139,7 +141,7 @@ def _calls(source: str, bare: str) -> Iterator[Slip]:
     for match in CALL.finditer(bare):
         before, name = (match["before"] or "").strip(), match["name"]
         if before == ".":
-            yield _method(source, bare, match)
+            yield _method(source, match)
         elif not before and name not in WORDS:
             inner = re.match(r"\s*([\w.]+)\s*\)", source[match.end() :])
             value = inner[1] if inner else "x"
@@ -149,7 +151,7 @@ def _calls(source: str, bare: str) -> Iterator[Slip]:
             yield Slip(match.start("name"), f"`{name}()` can't be called here", hint)
 
 
-def _method(source: str, bare: str, match: re.Match[str]) -> Slip:
+def _method(source: str, match: re.Match[str]) -> Slip:
     name = match["name"]
     found = BASE.search(source[: match.start()])
     base = found[0] if found else "x"
