@@ -29,6 +29,12 @@ def run(code: str, *options: str, path: Path) -> str:
     return done.stdout
 
 
+def metadata(wheel: zipfile.ZipFile) -> str:
+    """The folder of the wheel's metadata."""
+    (name,) = {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
+    return name
+
+
 @pytest.mark.parametrize("package", ["tinyflow_nb", "tinyflow_nb_magics", "tinyflow_nb_widgets"])
 def test_packages_are_typed(wheel: zipfile.ZipFile, package: str) -> None:
     assert {f"{package}/__init__.py", f"{package}/py.typed"} <= set(wheel.namelist())
@@ -43,14 +49,12 @@ def test_front_end_is_inside(wheel: zipfile.ZipFile, root: Path) -> None:
 
 def test_nothing_else_is_inside(wheel: zipfile.ZipFile) -> None:
     tops = {name.partition("/")[0] for name in wheel.namelist()}
-    assert tops == {
-        "tinyflow_nb", "tinyflow_nb_magics", "tinyflow_nb_widgets", "tinyflow_nb-0.1.0.dist-info"
-    }  # fmt: skip
+    assert tops == {"tinyflow_nb", "tinyflow_nb_magics", "tinyflow_nb_widgets", metadata(wheel)}
 
 
 def test_entry_points(wheel: zipfile.ZipFile) -> None:
     parser = configparser.ConfigParser()
-    parser.read_string(wheel.read("tinyflow_nb-0.1.0.dist-info/entry_points.txt").decode())
+    parser.read_string(wheel.read(f"{metadata(wheel)}/entry_points.txt").decode())
     assert dict(parser["console_scripts"]) == {"tinyflow-nb": "tinyflow_nb.cli:app"}
     assert set(parser["tinyflow_nb.nodes"]) == {"code", "confirm", "llm"}
 
