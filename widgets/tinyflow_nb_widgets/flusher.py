@@ -63,7 +63,7 @@ class Flusher:
             view = self._next()
             try:
                 flushed = view.flush()
-            except Exception:
+            except Exception:  # noqa: BLE001 - one view's trouble must not end the others
                 _log.exception("a view could not be updated")
                 continue
             if flushed.again_in is not None:

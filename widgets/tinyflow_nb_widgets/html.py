@@ -128,7 +128,8 @@ def _result(state: ChainState) -> str:
 
 def _answers(state: ChainState) -> str:
     return _section("Answers", "".join(
-        f"<p><b>{_text(a['unit'])}</b> answered by {_text(a['who'] or 'somebody')}</p>{_pre(readable(a['answer']))}"
+        f"<p><b>{_text(a['unit'])}</b> answered by {_text(a['who'] or 'somebody')}</p>"
+        f"{_pre(readable(a['answer']))}"
         for a in answers(state)
     ))  # fmt: skip
 
@@ -189,4 +190,5 @@ def _happened(events: Sequence[Event]) -> str:
         for e in told
     )
     head = "<tr><th class='tf-number'>seq</th><th class='tf-number'>at</th><th>what</th><th>node</th></tr>"
-    return f"<details><summary>what happened ({len(told)} events)</summary><table>{head}{rows}</table></details>"
+    title = f"what happened ({len(told)} events)"
+    return f"<details><summary>{title}</summary><table>{head}{rows}</table></details>"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tinyflow_nb_widgets.text import width_of
@@ -92,7 +93,7 @@ class _Grid:
             self.below.append([])
             points.append(len(self.layer) - 1)
         points.append(target)
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in pairwise(points):
             self.below[a].append(b)
             self.above[b].append(a)
         return points
@@ -169,7 +170,7 @@ class _Grid:
         gaps: list[list[float]] = []
         for row in self.rows:
             offsets = [0.0]
-            for a, b in zip(row, row[1:], strict=False):
+            for a, b in pairwise(row):
                 offsets.append(offsets[-1] + (self._room(a) + self._room(b)) / 2 + _BETWEEN_NODES)
             gaps.append(offsets)
             for point, offset in zip(row, offsets, strict=True):
@@ -190,7 +191,7 @@ class _Grid:
             own = len(near)
             for other in near:
                 straight = own == 1 and len(joined[other]) == 1
-                pull = 8.0 if straight else 1.0
+                pull = 40.0 if straight else 1.0
                 total, weight = total + pull * middle[other], weight + pull
         return total / weight if weight else middle[point]
 

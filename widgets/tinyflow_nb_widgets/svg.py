@@ -147,8 +147,9 @@ def _words(run: dict[str, Any], streams: Mapping[str, str], width: float, top: f
     """The texts under the graph, and where they end."""
     blocks = [(unit, text) for unit, text in streams.items() if text.strip()]
     if run["error"]:
-        where = f"line {run['error']['line']}" if run["error"]["line"] else ""
-        blocks.append((" · ".join(filter(None, ["error", run["error"]["node"], where])), run["error"]["title"]))
+        error = run["error"]
+        where = ["error", error["node"], f"line {error['line']}" if error["line"] else ""]
+        blocks.append((" · ".join(filter(None, where)), error["title"]))
     elif run["status"] == Status.SUCCEEDED:
         blocks.append(("result", readable(run["result"])))
     if not blocks:

@@ -12,7 +12,7 @@ from tinyflow_nb.model.status import Status
 NODE_WORDS = {
     Status.READY: "waiting",
     Status.RUNNING: "running",
-    Status.SUSPENDED: "needs an answer",
+    Status.SUSPENDED: "your turn",
     Status.SUCCEEDED: "done",
     Status.FAILED: "failed",
     Status.CANCELLED: "stopped",

@@ -100,9 +100,7 @@ class RunView:
 
     def display(self) -> None:
         """Show it as an output of the running cell."""
-        from IPython.display import display
-
-        display(self.mimebundle(final=False), raw=True, display_id=self._display_id)
+        self._show(self.mimebundle(final=False), update=False)
 
     def finalize(self) -> None:
         """Let the saved output be the last picture, once a front end has rendered (SEMANTICS 42).
@@ -162,7 +160,7 @@ class RunView:
             answer = self._on_action(action)
         except TinyflowError as error:
             answer = {"ok": False, "error": str(error)}
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the reader who clicked is told
             _log.exception("the action %s failed", action.get("type"))
             answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
         reply = {"type": "ack", "id": id, "ok": bool(answer.get("ok")), "error": answer.get("error") or "",
@@ -212,11 +210,14 @@ class RunView:
         return Flushed(messages, wait)
 
     def _replace_output(self) -> None:
-        from IPython.display import display
-
         with self._lock:
             self._replace_at, self._replaced = None, True
-        display(self.mimebundle(final=True), raw=True, display_id=self._display_id, update=True)
+        self._show(self.mimebundle(final=True), update=True)
+
+    def _show(self, bundle: dict[str, Any], *, update: bool) -> None:
+        from IPython.display import publish_display_data
+
+        publish_display_data(bundle, transient={"display_id": self._display_id}, update=update)
 
     def _take(self, inbox: list[Event | ChainState]) -> dict[str, Any]:
         """Apply what came in; returns what changed for a reader."""

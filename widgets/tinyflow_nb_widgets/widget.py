@@ -30,4 +30,4 @@ class ChainWidget(anywidget.AnyWidget):
         for a busy cell; its hook for that choice is given back the server's own.
         """
         if hasattr(self.comm, "_reply_subshell_for"):
-            self.comm._reply_subshell_for = lambda data, default: default
+            self.comm._reply_subshell_for = lambda data, default: default  # noqa: ARG005
