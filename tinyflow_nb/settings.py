@@ -178,13 +178,11 @@ def _check_variables() -> None:
 def _explain(error: dict[str, Any], origin: dict[tuple[str, ...], Path]) -> str:
     path = tuple(str(part) for part in error["loc"])
     key = ".".join(path)
-    variable = PREFIX + "__".join(path).upper()
-    whole = PREFIX + path[0].upper()
-    if variable in os.environ or whole in os.environ:
-        where = f"variable {variable if variable in os.environ else whole}"
-    else:
-        above = [path[:n] for n in range(len(path), 0, -1)]
-        where = str(next(origin[part] for part in above if part in origin))
+    given = {name.upper(): name for name in os.environ}
+    variable = given.get(PREFIX + "__".join(path).upper()) or given.get(PREFIX + path[0].upper())
+    above = [path[:n] for n in range(len(path), 0, -1)]
+    file = next((origin[part] for part in above if part in origin), None)
+    where = f"variable {variable}" if variable else str(file)
     if error["type"] == "extra_forbidden":
         table = NamedModel if path[0] == "models" and len(path) > 1 else Settings
         close = difflib.get_close_matches(path[-1], list(table.model_fields), n=1)
@@ -192,4 +190,6 @@ def _explain(error: dict[str, Any], origin: dict[tuple[str, ...], Path]) -> str:
         return f"{where}: unknown key {key!r}; {known}"
     if path[-1] == "key":  # somebody may have put the key itself there
         return f"{where}: {key} must be the name of the environment variable that holds the key"
+    if path[-1] == "base_url":
+        return f"{where}: {key} must start with http:// or https://"
     return f"{where}: {key}: {error['msg']}"

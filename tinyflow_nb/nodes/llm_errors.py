@@ -25,9 +25,10 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from tinyflow_nb.errors import ModelError
 from tinyflow_nb.nodes.llm_fallback import ModelUnusable
 from tinyflow_nb.nodes.llm_models import Client
+from tinyflow_nb.secrets import redact
 
 LONGEST_QUOTE = 300
-_KEY_LIKE = re.compile(r"\b(sk|pk|rk|gsk|key|xai|hf|AIza)[-_][A-Za-z0-9_*.-]{8,}")
+_KEY_LIKE = re.compile(r"\b(sk|pk|rk|gsk|xai|hf)[-_][A-Za-z0-9_*.-]{8,}")
 
 
 def explained(
@@ -35,10 +36,10 @@ def explained(
 ) -> ModelError:
     """The library's error as ours; the answer is the model's last, raw."""
     name = f"model {client.name!r}"
-    answer = redacted(answer_in(said), client.secrets)
+    answer = redact(answer_in(said))
     match error:
         case ModelAPIError():
-            return ModelUnusable(redacted(f"{name}: {_refusal(error, client)}", client.secrets))
+            return ModelUnusable(_clean(f"{name}: {_refusal(error, client)}"))
         case UsageLimitExceeded():
             return ModelError(f"{name} asked for more tool calls than max_steps allows", answer)
         case OutputTokenLimitExceeded():
@@ -46,7 +47,7 @@ def explained(
     reason = _invalid(error)
     wanted = getattr(question_type, "__name__", None) or str(question_type)
     quoted = f"; it said: {_quote(answer)}" if answer else ""
-    return ModelError(redacted(f"{name} gave no valid {wanted}: {reason}{quoted}", client.secrets), answer)
+    return ModelError(_clean(f"{name} gave no valid {wanted}: {reason}{quoted}"), answer)
 
 
 def _refusal(error: ModelAPIError, client: Client) -> str:
@@ -110,11 +111,9 @@ def answer_in(said: Sequence[ModelMessage]) -> str:
     return ""
 
 
-def redacted(text: str, secrets: Sequence[str]) -> str:
-    """Providers echo parts of a wrong key."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return _KEY_LIKE.sub("***", text)
+def _clean(text: str) -> str:
+    """Providers echo keys, wrong ones in part."""
+    return _KEY_LIKE.sub("***", redact(text))
 
 
 def _quote(text: str) -> str:

@@ -15,18 +15,20 @@ from urllib.parse import urlsplit
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
 from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers import infer_provider_class
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from tinyflow_nb.errors import ModelError, SecretMissing
 from tinyflow_nb.nodes.llm_fallback import ModelUnusable
 from tinyflow_nb.nodes.llm_local import LOCAL_MODEL, local_model
+from tinyflow_nb.secrets import secret
 from tinyflow_nb.settings import NamedModel, Settings, get_settings
 
+SAYS_HOW_IT_ENDED = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+"""A connection that breaks off may look like an answer's end."""
 LOCAL_MAX_TOKENS = 512
 """A small model may never stop by itself."""
-SHORTEST_SECRET = 6
-"""Shorter keys are placeholders; hiding them would spoil ordinary words."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,6 @@ class Client:
     model: Model
     defaults: dict[str, Any]
     """Model settings unless the cell sets them."""
-    secrets: tuple[str, ...] = ()
-    """Values that must never reach a message."""
 
     @property
     def url(self) -> str:
@@ -73,19 +73,17 @@ async def open_client(name: str) -> AsyncIterator[Client]:
 def _build(name: str, entry: NamedModel, defaults: dict[str, Any], settings: Settings) -> Client:
     key = None
     if entry.key:
-        key = os.environ.get(entry.key)
-        if not key:
+        if not os.environ.get(entry.key):
             raise SecretMissing(_no_key(name, entry.key))
+        key = secret(entry.key).get()
     if entry.base_url:
         provider = OpenAIProvider(base_url=entry.base_url, api_key=key or "none")
         served = re.sub(r"^openai(-chat)?:", "", entry.model)
-        return Client(name, OpenAIChatModel(served, provider=provider), defaults, _secrets(key))
+        return Client(name, OpenAIChatModel(served, provider=provider, profile=SAYS_HOW_IT_ENDED), defaults)
     if ":" not in entry.model:
         raise ModelError(_unknown(name, settings))
     try:
         model = infer_model(entry.model) if key is None else infer_model(entry.model, _with_key(key))
-        sdk = getattr(model.provider, "client", None)
-        return Client(name, model, defaults, _secrets(key, getattr(sdk, "api_key", None)))
     except UserError as error:
         variable = re.search(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`", error.message)
         if variable is None:
@@ -95,14 +93,19 @@ def _build(name: str, entry: NamedModel, defaults: dict[str, Any], settings: Set
         extra = re.search(r"pydantic-ai-slim\[(\w+)\]", str(error))
         package = extra[0] if extra else "pydantic-ai-slim"
         raise ModelUnusable(f"model {name!r} needs a package: pip install '{package}'") from error
+    _hide_key(model)
+    return Client(name, model, defaults)
 
 
 def _no_key(name: str, variable: str) -> str:
     return f"model {name!r} needs the environment variable {variable}, which is not set"
 
 
-def _secrets(*keys: Any) -> tuple[str, ...]:
-    return tuple({key for key in keys if isinstance(key, str) and len(key) >= SHORTEST_SECRET})
+def _hide_key(model: Model) -> None:
+    """A key the provider took from the environment itself must not show either."""
+    key = getattr(getattr(model.provider, "client", None), "api_key", None)
+    for variable in [name for name, value in os.environ.items() if value and value == key]:
+        secret(variable).get()
 
 
 def _with_key(key: str) -> Callable[[str], Any]:
