@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
-    from tinyflow_nb.model.commit import Claim, Commit, NewRun, Outcome
+    from tinyflow_nb.model.commit import Commit, NewRun, Outcome
     from tinyflow_nb.model.context import ExecutionContext
     from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
     from tinyflow_nb.model.events import Event
+    from tinyflow_nb.model.shape import Shape
     from tinyflow_nb.model.state import ChainState, RunPage
     from tinyflow_nb.model.status import Status
     from tinyflow_nb.model.trigger import Trigger
@@ -82,7 +83,7 @@ class StateStore(Protocol):
         """The store's clock."""
         ...
 
-    async def create(self, new: NewRun) -> Outcome | None:
+    async def create(self, new: NewRun, shape: Shape) -> Outcome | None:
         """Create the run and claim up to `want` of its entry nodes; None if the id is taken."""
         ...
 
@@ -90,8 +91,9 @@ class StateStore(Protocol):
         """Apply all steps, or none: None if one is stale (token, generation or status moved on)."""
         ...
 
-    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Claim | None:
-        """Take the unit a trigger names, if the trigger still names its state and nobody holds it.
+    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
+        """Take the unit a trigger names, if the trigger still names its state and nobody holds it;
+        the claim is in the outcome.
 
         A RUNNING unit may be taken once its lease has expired (`now >= expires`) or its holder is
         known to be dead; until somebody does, the holder may go on and commit (SEMANTICS 20).
@@ -149,8 +151,9 @@ class StateStore(Protocol):
         ones untouched for `suspended_ttl` seconds, for the caller to cancel."""
         ...
 
-    async def changed(self, run: str, seq: int, timeout: float) -> bool:
-        """Wait until another process took the run past `seq`, or `timeout` seconds."""
+    async def watch(self, runs: Mapping[str, int], timeout: float) -> set[str]:
+        """Those of `runs` that another process took past the given seq; waits for one to come,
+        `timeout` seconds at most."""
         ...
 
 
@@ -208,24 +211,53 @@ class Produced(NamedTuple):
 ChunkKind = Literal["text", "thinking", "tool_call", "tool_result", "progress"]
 
 
-class NodeCall(NamedTuple):
+class NodeCall(Protocol):
     """Everything a body may use for one attempt of one unit. It sees no store and no executor."""
 
-    node: NodeDefinition
-    arguments: dict[str, Any]
-    """By parameter, validated against the function's annotations."""
-    scope: Mapping[str, Any]
-    """Plain JSON by name, for expressions and prompts: outputs, inputs, constants, loop variables.
-    A skipped node's name is bound to jinja2's undefined."""
-    context: ExecutionContext
-    emit: Callable[[ChunkKind, Any], None]
-    """Streams one chunk; from any thread."""
-    function: Callable[..., Any] | None
-    """The cell's function; None for a node without one."""
-    output_type: Any
-    """Its return annotation (one item's), or None."""
-    module: Mapping[str, Any]
-    """The cell's namespace: tools and helpers by name."""
+    @property
+    def node(self) -> NodeDefinition: ...
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """By parameter, validated against the function's annotations."""
+        ...
+
+    @property
+    def scope(self) -> Mapping[str, Any]:
+        """Plain JSON by name, for expressions and prompts: outputs of the nodes it reads, inputs,
+        constants, loop variables. Skipped nodes are left out."""
+        ...
+
+    @property
+    def skipped(self) -> frozenset[str]:
+        """Names of the nodes it reads that were skipped."""
+        ...
+
+    @property
+    def context(self) -> ExecutionContext: ...
+
+    @property
+    def function(self) -> Callable[..., Any] | None:
+        """The cell's function; None for a node without one."""
+        ...
+
+    @property
+    def output_type(self) -> Any:
+        """Its return annotation (one item's), or None."""
+        ...
+
+    @property
+    def module(self) -> Mapping[str, Any]:
+        """The cell's namespace: tools and helpers by name."""
+        ...
+
+    def emit(self, kind: ChunkKind, value: Any) -> None:
+        """Stream one chunk; from any thread."""
+        ...
+
+    async def in_thread(self, function: Callable[[], Any]) -> Any:
+        """Call a blocking function in a worker thread, with the context's variables copied."""
+        ...
 
 
 class NodeExecutor(Protocol):

@@ -7,8 +7,10 @@ the unit's current one is refused, and the Commit with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
 
@@ -38,6 +40,9 @@ class Settle(NamedTuple):
     arrivals: tuple[Arrival, ...] = ()
     fails_run: dict[str, Any] | None = None
     """The run's error, if this ends the run FAILED."""
+    via: str = ""
+    """The unit whose token guards this step, if it is not the unit itself: an item that ends its
+    node."""
 
 
 class Start(NamedTuple):
@@ -68,6 +73,8 @@ class Answer(NamedTuple):
     answer_id: str
     who: str
     arrivals: tuple[Arrival, ...] = ()
+    repeat: bool = False
+    """`until` wants another round."""
 
 
 class Again(NamedTuple):
@@ -160,6 +167,16 @@ class Claim(NamedTuple):
     """The items' outputs in order, once all of an `each` node's items are settled."""
     error: dict[str, Any] | None = None
     """For a handler: what it stands in for."""
+    skip: str = ""
+    """The source it can't do without and that was skipped: settle it SKIPPED."""
+    overdue: bool = False
+    """The time to answer its form is over."""
+    deaths: int = 0
+    """Workers that died holding it."""
+
+
+RawEvent = tuple[int, EventType, str, float, dict[str, Any]]
+"""An Event not yet made: seq, type, unit, at, data; an output in data is still JSON text."""
 
 
 class Outcome(NamedTuple):
@@ -171,8 +188,8 @@ class Outcome(NamedTuple):
     claims: tuple[Claim, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     """Ready units nobody holds yet, and timers; they stay in the outbox until claimed."""
-    skips: tuple[tuple[str, str], ...] = ()
-    """(unit, the source it can't do without): to be settled SKIPPED by whoever got this."""
+    events: Sequence[RawEvent] = ()
+    """The lifecycle events this commit made."""
 
 
 class NewRun(NamedTuple):
@@ -184,8 +201,6 @@ class NewRun(NamedTuple):
     chain: str
     inputs: str
     """JSON text of an object."""
-    entry: tuple[str, ...] = ()
-    """Ids of the nodes without a parent."""
     deadline: float | None = None
     """Unix seconds."""
     context: dict[str, Any] = {}

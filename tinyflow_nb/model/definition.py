@@ -30,7 +30,8 @@ class Parameter(Frozen):
 
 
 class Retry(Frozen):
-    """Exponential backoff with full jitter: `max` further attempts, seconds between them."""
+    """Exponential backoff with jitter: `max` further attempts, seconds between them. The n-th wait
+    is `wait * 2**(n-1)`, at most `max_wait`, of which a random half is taken off."""
 
     max: int = Field(3, ge=0, le=1000)
     wait: float = Field(1.0, ge=0)

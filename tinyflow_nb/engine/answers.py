@@ -1,0 +1,89 @@
+"""A person's answer: which unit it is for, and whether it fits (SEMANTICS 16)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinyflow_nb.errors import ResumeError
+from tinyflow_nb.language.expressions import evaluate
+from tinyflow_nb.language.forms import check_answer
+from tinyflow_nb.language.values import from_json, to_json
+from tinyflow_nb.model.commit import Answer
+from tinyflow_nb.model.shape import shape_of
+from tinyflow_nb.model.state import ChainState, NodeState
+from tinyflow_nb.model.trigger import item_of, node_of
+
+if TYPE_CHECKING:
+    from tinyflow_nb.engine.plan import Plan
+    from tinyflow_nb.model.definition import ChainDefinition
+
+
+def answer_step(
+    definition: ChainDefinition, state: ChainState, answer: Any, node: str, answer_id: str, who: str,
+    plan: Plan | None,
+) -> Answer | None:  # fmt: skip
+    """The step that answers; None if this very answer is there already.
+
+    Args:
+        plan: if this process may run the cell's code, its types check the answer too.
+
+    Raises:
+        ResumeError
+    """
+    waiting = state.waiting()
+    unit = _unit(state, waiting, node, answer_id)
+    if unit is None:
+        return None
+    asked = waiting[unit].waiting_for or {}
+    value = check_answer(asked["schema"], answer, asked.get("initial"))
+    adapter = plan.nodes[node_of(unit)].output if plan else None
+    text = _text(adapter, value, unit)
+    spec = definition.node(node_of(unit))
+    is_item = item_of(unit) is not None
+    arrivals = () if is_item else shape_of(definition).nodes[spec.id].done
+    repeat = False
+    if spec.until and waiting[unit].round < spec.max_rounds:
+        outputs = {id: n.output for id, n in state.nodes.items() if n.output is not None}
+        scope = {**definition.constants, **state.inputs, **outputs, spec.id: from_json(text)}
+        skipped = [id for id, n in state.nodes.items() if n.status == "SKIPPED"]
+        repeat = not evaluate(spec.until, scope, skipped)
+    return Answer("answer", unit, text, answer_id, who, arrivals, repeat)
+
+
+def _unit(state: ChainState, waiting: dict[str, NodeState], node: str, answer_id: str) -> str | None:
+    name = node.partition("#")[0]
+    if name in waiting:
+        return name
+    answered = [n.answered_by for n in state.nodes.values() if n.answered_by and name in ("", n.id)]
+    answered += [i.answered_by for n in state.nodes.values() for i in n.items or () if i.answered_by]
+    if any(a["answer_id"] == answer_id for a in answered):
+        return None
+    if state.status.terminal:
+        raise ResumeError(f"run {state.id} is {state.status}: it takes no answers any more")
+    open_forms = ", ".join(waiting) or "none"
+    if name:
+        found = state.nodes.get(node_of(name))
+        if found is None:
+            raise ResumeError(f"{state.chain} has no node {name!r}; waiting now: {open_forms}")
+        if found.answered_by:
+            by = found.answered_by.get("who") or "somebody"
+            raise ResumeError(f"{name} was answered by {by} already; waiting now: {open_forms}")
+        raise ResumeError(f"{name} is {found.status} and does not wait; waiting now: {open_forms}")
+    if not waiting:
+        raise ResumeError(f"run {state.id} is {state.status}: nothing in it waits for an answer")
+    if len(waiting) > 1:
+        raise ResumeError(f"several nodes wait; say which with node=: {open_forms}")
+    return next(iter(waiting))
+
+
+def _text(adapter: Any, value: Any, unit: str) -> str:
+    if adapter is None:
+        return to_json(value, None, unit)
+    from pydantic import ValidationError
+
+    try:
+        return to_json(adapter.validate_python(value), adapter, unit)
+    except ValidationError as e:
+        faults = [(".".join(map(str, f["loc"])), f["msg"]) for f in e.errors()]
+        told = "; ".join(f"{field}: {message}" if field else message for field, message in faults)
+        raise ResumeError(f"the answer to {unit} does not fit: {told}", [f for f, _ in faults if f]) from None

@@ -1,0 +1,66 @@
+"""connect: from addresses to an executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tinyflow_nb.clock import SystemClock
+from tinyflow_nb.engine.executor import ChainExecutor
+from tinyflow_nb.engine.node_types import installed
+from tinyflow_nb.errors import SettingsError
+from tinyflow_nb.schedulers.local import LocalScheduler
+from tinyflow_nb.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from tinyflow_nb.ports import Clock, DefinitionStore, NodeExecutor, StateStore
+
+    class Store(StateStore, DefinitionStore, Protocol):
+        """Every store of ours is both."""
+
+
+def connect(
+    address: str = "", *, scheduler: str = "", execute: bool = True, clock: Clock | None = None,
+    nodes: Mapping[str, NodeExecutor] | None = None, overrides: Mapping[str, Callable[..., Any]] | None = None,
+    settings: Settings | None = None,
+) -> ChainExecutor:  # fmt: skip
+    """An executor on a store; open it with `async with`.
+
+    Args:
+        address: `sqlite:///relative.db`, `sqlite:////absolute.db` (`?synchronous=FULL`), `memory://`;
+            empty: the one of the settings, a file in the user's data folder.
+        scheduler: `local`, the default of these stores.
+        execute: False submits and watches only.
+        overrides: functions that replace nodes' bodies, by node id; for tests.
+
+    Raises:
+        SettingsError: an address is not understood.
+        StoreError: (when opened) the store can't be used.
+    """
+    settings = settings or get_settings()
+    clock = clock or SystemClock()
+    if scheduler not in ("", "local"):
+        raise SettingsError(f"scheduler {scheduler!r}: this version has only 'local'")
+    store = open_store(address or settings.store, clock)
+    return ChainExecutor(
+        store, store, LocalScheduler(clock),
+        nodes=installed() if nodes is None else nodes, clock=clock, execute=execute,
+        lease=settings.lease, capacity=settings.max_concurrent_nodes, threads=settings.max_threads,
+        retention=settings.retention, suspended_ttl=settings.suspended_ttl, overrides=overrides,
+    )  # fmt: skip
+
+
+def open_store(address: str, clock: Clock) -> Store:
+    """Raises SettingsError if the address is not understood."""
+    kind, separator, rest = address.partition("://")
+    if kind == "memory" and separator:
+        from tinyflow_nb.stores.memory import MemoryStore
+
+        return MemoryStore(clock)
+    if kind == "sqlite" and separator:
+        from tinyflow_nb.stores.sqlite import SqliteStore
+
+        return SqliteStore.at(rest, clock)
+    if kind in ("redis", "rediss", "redis+cluster"):
+        raise SettingsError(f"{kind}:// is not there yet: this version keeps runs in SQLite or in memory")
+    raise SettingsError(f"{address!r} is no store's address; try sqlite:///runs.db or memory://")

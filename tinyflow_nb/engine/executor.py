@@ -1,0 +1,516 @@
+"""ChainExecutor: execute, watch, resume and stop chains. It keeps no chain between calls."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+from tinyflow_nb.clock import SystemClock
+from tinyflow_nb.engine.answers import answer_step
+from tinyflow_nb.engine.bus import EventBus, Listener, is_chain_error, is_node_error, is_output
+from tinyflow_nb.engine.call import LiveRun
+from tinyflow_nb.engine.following import Follower
+from tinyflow_nb.engine.inputs import check_inputs
+from tinyflow_nb.engine.plan import Plan, make_plan
+from tinyflow_nb.engine.reading import read_events
+from tinyflow_nb.engine.registry import Chain, Registry
+from tinyflow_nb.engine.results import result_of, suspension
+from tinyflow_nb.engine.streams import Streams
+from tinyflow_nb.engine.worker import Worker
+from tinyflow_nb.errors import (
+    ChainTimeout,
+    InvalidOperation,
+    ResumeError,
+    RunExists,
+    UnknownChain,
+    UnknownRun,
+)
+from tinyflow_nb.model.commit import Commit, End, NewRun, Outcome, Reopen
+from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.shape import shape_of
+from tinyflow_nb.model.state import ChainState, NodeState, RunPage
+from tinyflow_nb.model.status import Status
+from tinyflow_nb.model.trigger import Trigger
+from tinyflow_nb.ports import (
+    Clock,
+    DefinitionStore,
+    NodeExecutor,
+    PublishedVersion,
+    RunHeader,
+    StateStore,
+    TriggerScheduler,
+)
+from tinyflow_nb.stores.reading import event_of
+
+DEFAULT_TIMEOUT = 180.0
+"""Seconds `execute` waits for a result."""
+
+LIVE_RUNS = 1024
+"""Runs whose derived facts are kept at hand."""
+
+
+class ChainExecutor:
+    """The engine's one public face. Every part is a port and can be replaced by one's own.
+
+    Use it as `async with`; `connect()` builds one.
+    """
+
+    def __init__(
+        self, definitions: DefinitionStore, states: StateStore, scheduler: TriggerScheduler,
+        events: EventBus | None = None, *, nodes: Mapping[str, NodeExecutor], clock: Clock | None = None,
+        name: str = "", execute: bool = True, lease: float = 30.0, capacity: int = 256, threads: int = 32,
+        retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0,
+        overrides: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            nodes: the NodeExecutor of each node type.
+            name: of this worker, in claims and states; made up if empty.
+            execute: False submits and watches only.
+            lease: seconds a claim lasts unless it is renewed.
+            capacity: nodes run at once.
+            threads: of them, `def` nodes at once.
+            retention: seconds a finished run is kept.
+            suspended_ttl: seconds after which a run nobody answered is cancelled.
+            overrides: functions that replace nodes' bodies, by node id; for tests.
+        """
+        self.registry = Registry(definitions)
+        self.bus = events or EventBus()
+        self._store = states
+        self._scheduler = scheduler
+        self._nodes = nodes
+        self._overrides = overrides
+        self._execute = execute
+        self._retention, self._suspended_ttl = retention, suspended_ttl
+        self._clock = clock or SystemClock()
+        self._name = name or f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
+        self._limits = {"lease": lease, "capacity": capacity, "threads": threads}
+        self._stack = AsyncExitStack()
+        self._plans: dict[tuple[str, str], Plan] = {}
+        self._live: dict[str, LiveRun] = {}
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._seen: dict[str, int] = {}
+        """Newest seq published here, of runs somebody follows."""
+        self._mine: set[str] = set()
+        """Live runs this process executes (SEMANTICS 21)."""
+
+    async def __aenter__(self) -> Self:
+        await self._stack.__aenter__()
+        try:
+            await self._store.start(self._stack)
+            self._streams = Streams(self._store, self.bus.publish, self._seq_of)
+            self._worker = Worker(
+                self._name, self._store, self._clock, self._live_run, self._settled, self._streams,
+                **self._limits,  # type: ignore[arg-type]
+            )  # fmt: skip
+            self._follower = Follower(self._store, self._followed, self._changed)
+            if self._execute:
+                await self._scheduler.start(self._stack, self.accept)
+            await self._expire()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._follower.close()
+        await self._worker.close()
+        await self._streams.drain()
+        await self.bus.close()
+        for futures in self._waiting.values():
+            for future in futures:
+                future.cancel()
+        await self._stack.aclose()
+
+    # ------------------------------------------------------------------ starting
+
+    async def execute(
+        self, chain: Chain, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = DEFAULT_TIMEOUT,
+        **options: Any,
+    ) -> Any:  # fmt: skip
+        """Run a chain and give its result. `options` as for `execute_async`.
+
+        Raises:
+            ChainFailed, ChainCancelled: it ended so.
+            ChainTimeout: `timeout` seconds are over; the run goes on.
+            InputError, UnknownChain, DefinitionError: nothing was started.
+        """
+        return await self.wait(await self.execute_async(chain, inputs, **options), timeout=timeout)
+
+    async def execute_async(
+        self, chain: Chain, inputs: Mapping[str, Any] | None = None, *, run_id: str = "",
+        deadline: float | None = None, session: str = "", user: str = "",
+        bindings: Mapping[str, Any] | None = None,
+    ) -> str:  # fmt: skip
+        """Start a run and give its id at once.
+
+        Args:
+            run_id: an id of the caller's; the same id with the same chain and inputs is that run.
+            deadline: seconds the run may take, waiting for people included.
+            bindings: values for names of the cell that it does not define (`--bind`).
+
+        Raises:
+            RunExists: `run_id` is another run.
+            InputError, UnknownChain, DefinitionError: nothing was started.
+        """
+        definition, ref = await self.registry.resolve(chain)
+        plan = self._plan(definition, bindings)
+        checked = check_inputs(definition, inputs or {})
+        text = json.dumps(checked, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        limit = deadline or definition.settings.deadline
+        context: dict[str, Any] = {}
+        if session or user or bindings:
+            context = {"session": session, "user": user, "bindings": dict(bindings or {})}
+        if definition.settings.max_concurrency:
+            context["max_concurrency"] = definition.settings.max_concurrency
+        if limit:
+            context["deadline"] = limit
+        while True:
+            run = run_id or f"{definition.name}-{os.urandom(5).hex()}"
+            now = self._store.now()
+            new = NewRun(
+                run, definition.hash, ref, text, now + limit if limit else None, context,
+                self._name if self._execute else "", self._worker.want, self._limits["lease"],
+            )  # fmt: skip
+            outcome = await self._store.create(new, plan.shape)
+            if outcome is not None:
+                break
+            if run_id:
+                return await self._same_run(new)
+        self._remember(LiveRun(run, ref, plan, checked, context, 1, new.deadline))
+        if self._execute:
+            self._mine.add(run)
+        if new.deadline is not None:
+            self._scheduler.schedule([Trigger(run, 1, "", 0, "deadline", new.deadline)])
+        self._settled(run, outcome)
+        self._worker.take(outcome.claims)
+        return run
+
+    async def _same_run(self, new: NewRun) -> str:
+        header = await self._header(new.run)
+        if header.definition == new.definition and json.loads(header.inputs) == json.loads(new.inputs):
+            return new.run
+        raise RunExists(f"run {new.run} exists with another definition or other inputs")
+
+    # ------------------------------------------------------------------ waiting and watching
+
+    async def wait(self, run_id: str, timeout: float | None = DEFAULT_TIMEOUT, *, people: bool = True) -> Any:
+        """The run's result, once it has ended.
+
+        Args:
+            timeout: seconds; None waits for ever. Only the waiting ends, never the run.
+            people: wait for people's answers too; False raises as soon as only they are awaited.
+
+        Raises:
+            ChainFailed, ChainCancelled, ChainTimeout, UnknownRun, ChainSuspended
+        """
+        loop = asyncio.get_running_loop()
+        until = None if timeout is None else loop.time() + timeout
+        while True:
+            future = loop.create_future()
+            self._waiting.setdefault(run_id, []).append(future)
+            try:
+                header = await self._header(run_id)
+                if header.status.terminal:
+                    definition = await self.registry.get(header.definition)
+                    return await result_of(self._store, header, shape_of(definition))
+                if not people and header.status is Status.SUSPENDED:
+                    raise suspension(await self.state(run_id))
+                self._seen.setdefault(run_id, header.seq)
+                self._follower.wake()
+                left = None if until is None else until - loop.time()
+                await asyncio.wait_for(future, left)
+            except TimeoutError:
+                message = f"{header.chain} is still {header.status} after {timeout:g} s; it goes on as run {run_id}"
+                raise ChainTimeout(message, run_id=run_id) from None
+            finally:
+                waiting = self._waiting.get(run_id)
+                if waiting and future in waiting:
+                    waiting.remove(future)
+                if not waiting:
+                    self._waiting.pop(run_id, None)
+
+    async def state(self, run_id: str) -> ChainState:
+        """Raises UnknownRun."""
+        state = await self._store.state(run_id)
+        if state is None:
+            raise UnknownRun(self._unknown_run(run_id))
+        return state
+
+    async def events(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Events with seq > `after`, streamed chunks among them: from the start, then live; ends
+        with the latest generation's `chain.finished`.
+
+        Raises:
+            UnknownRun
+        """
+        header = await self._header(run_id)
+        with self.bus.inbox(run_id) as inbox:
+            self._seen.setdefault(run_id, header.seq)
+            self._follower.wake()
+            async for event in read_events(self._store, run_id, inbox, after):
+                yield event
+
+    async def runs(
+        self, *, chain: str = "", status: str = "", waiting: bool = False, limit: int = 50, cursor: str = ""
+    ) -> RunPage:
+        """A page of runs, newest first."""
+        wanted = Status(status.upper()) if status else None
+        return await self._store.runs(chain=chain, status=wanted, waiting=waiting, limit=limit, cursor=cursor)
+
+    async def waiting(self) -> list[tuple[ChainState, NodeState]]:
+        """Every open form, with its run; oldest run last."""
+        found: list[tuple[ChainState, NodeState]] = []
+        cursor = ""
+        while True:
+            page = await self._store.runs(waiting=True, cursor=cursor)
+            for summary in page.runs:
+                state = await self._store.state(summary.id)
+                if state is not None:
+                    found += [(state, node) for node in state.waiting().values()]
+            if not page.next:
+                return found
+            cursor = page.next
+
+    # ------------------------------------------------------------------ acting on a run
+
+    async def resume_async(
+        self, run_id: str, answer: Any = None, *, node: str = "", answer_id: str = "", who: str = ""
+    ) -> None:
+        """Answer a waiting node; the first valid answer wins.
+
+        Args:
+            answer: a dict of the form's fields; a form of one value takes the value itself.
+            node: which unit (`approval`, `approval[3]`); needed when several wait.
+            answer_id: the same id again is the same answer, and no error.
+
+        Raises:
+            UnknownRun
+            ResumeError: it does not wait, or the answer does not fit; nothing changed.
+        """
+        state = await self.state(run_id)
+        definition = await self.registry.get(state.definition_hash)
+        plan = self._plan(definition, None) if self._execute else None
+        step = answer_step(definition, state, answer, node, answer_id or os.urandom(8).hex(), who, plan)
+        if step is None:
+            return
+        outcome = await self._store.commit(self._commit(run_id, state.generation, step))
+        if outcome is None:
+            await self._resumed_already(run_id, step.unit, answer_id)
+            return
+        await self._adopt(run_id, outcome)
+
+    async def _resumed_already(self, run_id: str, unit: str, answer_id: str) -> None:
+        state = await self.state(run_id)
+        definition = await self.registry.get(state.definition_hash)
+        if answer_step(definition, state, None, unit, answer_id, "", None) is not None:
+            raise ResumeError(f"{unit} of run {run_id} changed meanwhile; look at it and answer again")
+
+    async def stop(self, run_id: str) -> None:
+        """Cancel a run; one that has ended stays as it is.
+
+        Raises:
+            UnknownRun
+        """
+        header = await self._header(run_id)
+        while not header.status.terminal:
+            end = End("end", Status.CANCELLED)
+            outcome = await self._store.commit(Commit(run_id, header.generation, (end,)))
+            if outcome is not None:
+                self._settled(run_id, outcome)
+            header = await self._header(run_id)
+
+    async def retry(self, run_id: str) -> None:
+        """Take up a FAILED or CANCELLED run again; what SUCCEEDED stays (SEMANTICS 13).
+
+        Raises:
+            UnknownRun
+            InvalidOperation: its status is another.
+        """
+        header = await self._header(run_id)
+        limit = header.context.get("deadline")
+        reopen = Reopen("reopen", self._store.now() + limit if limit else None)
+        outcome = None
+        if header.status in (Status.FAILED, Status.CANCELLED):
+            outcome = await self._store.commit(self._commit(run_id, header.generation, reopen))
+        if outcome is None:
+            raise InvalidOperation(f"run {run_id} is {header.status}: only a FAILED or CANCELLED one is retried")
+        self._live.pop(run_id, None)
+        await self._adopt(run_id, outcome)
+        if reopen.deadline is not None:
+            deadline = Trigger(run_id, header.generation + 1, "", 0, "deadline", reopen.deadline)
+            self._scheduler.schedule([deadline])
+
+    async def attach(self, run_id: str) -> None:
+        """Execute a run here that another process started and does not go on with (SEMANTICS 21).
+
+        Raises:
+            UnknownRun
+        """
+        header = await self._header(run_id)
+        if self._execute and not header.status.terminal:
+            self._mine.add(run_id)
+            self._seen.setdefault(run_id, header.seq)
+            self._scheduler.schedule(await self._store.pending(run_id))
+            self._follower.wake()
+
+    async def delete(self, run_id: str) -> None:
+        """Forget a run that has ended.
+
+        Raises:
+            UnknownRun
+            InvalidOperation: it has not ended.
+        """
+        if not await self._store.delete(run_id):
+            raise UnknownRun(self._unknown_run(run_id))
+
+    # ------------------------------------------------------------------ chains
+
+    async def publish(self, definition: ChainDefinition | str) -> str:
+        """Make it the current version of its name; gives `name@N`, the same for the same content."""
+        return await self.registry.publish(definition)
+
+    async def chains(self, name: str | None = None) -> list[PublishedVersion]:
+        """The current version of each published name, or every version of one, newest first."""
+        return await self.registry.published(name)
+
+    async def definition(self, chain: Chain) -> ChainDefinition:
+        """Raises UnknownChain."""
+        return (await self.registry.resolve(chain)).definition
+
+    # ------------------------------------------------------------------ listeners
+
+    def add_event_listener(self, type: EventType | None, listener: Listener) -> None:
+        """Call `listener(run_id, event)` for every event of a type (None: of any)."""
+        self.bus.listen(lambda e: type is None or e.type == type, listener)
+
+    def add_error_listener(self, listener: Listener) -> None:
+        self.bus.listen(is_chain_error, listener)
+
+    def add_node_error_listener(self, listener: Listener) -> None:
+        self.bus.listen(is_node_error, listener)
+
+    def add_output_listener(self, listener: Listener) -> None:
+        self.bus.listen(is_output, listener)
+
+    # ------------------------------------------------------------------ what schedulers call
+
+    async def accept(self, trigger: Trigger) -> bool:
+        """Work on what a trigger names. Any number of times, late or out of order, changes the run
+        exactly as once. True if it was of the present."""
+        return await self._worker.accept(trigger)
+
+    # ------------------------------------------------------------------ inside
+
+    def _commit(self, run: str, generation: int, step: Any) -> Commit:
+        worker = self._name if self._execute else ""
+        return Commit(run, generation, (step,), worker, self._worker.want, self._limits["lease"])
+
+    async def _adopt(self, run: str, outcome: Outcome) -> None:
+        """What a person's act made ready is executed here, if this process executes."""
+        if self._execute:
+            self._mine.add(run)
+        self._settled(run, outcome)
+        self._worker.take(outcome.claims)
+        self._follower.wake()
+
+    def _settled(self, run: str, outcome: Outcome) -> None:
+        """Every change made here passes through this: tell readers, schedulers and waiters."""
+        if outcome.events and self.bus.wanted(run):
+            self.bus.publish(run, [event_of(raw) for raw in outcome.events])
+        if run in self._seen:
+            self._seen[run] = outcome.seq
+        if outcome.triggers and self._execute:
+            self._scheduler.schedule(outcome.triggers)
+        if outcome.status.terminal:
+            self._forget(run)
+        if run in self._waiting and (outcome.status.terminal or outcome.status is Status.SUSPENDED):
+            self._wake_waiting(run)
+
+    def _forget(self, run: str) -> None:
+        self._mine.discard(run)
+        self._live.pop(run, None)
+        if self._worker.attempts:
+            self._worker.abandon(run)
+
+    def _wake_waiting(self, run: str) -> None:
+        for future in self._waiting.pop(run, ()):
+            if not future.done():
+                future.set_result(None)
+
+    def _followed(self) -> dict[str, int]:
+        """Runs another process may touch that somebody here cares for."""
+        wanted = {*self._waiting, *self.bus.runs(), *self._worker.attempts.runs()}
+        for run in self._seen.keys() - wanted:
+            del self._seen[run]
+        return {run: self._seen.setdefault(run, self._seq_of(run)) for run in wanted}
+
+    async def _changed(self, run: str) -> None:
+        """Another process took a followed run further."""
+        header = await self._store.header(run)
+        events = await self._store.events(run, self._seen.get(run, 0))
+        if events:
+            self._seen[run] = events[-1].seq
+            self.bus.publish(run, events)
+        if header is None or header.status.terminal:
+            self._forget(run)
+        if header is None or header.status.terminal or header.status is Status.SUSPENDED:
+            self._wake_waiting(run)
+
+    def _seq_of(self, run: str) -> int:
+        live = self._live.get(run)
+        return live.seq if live else 0
+
+    async def _header(self, run: str) -> RunHeader:
+        header = await self._store.header(run)
+        if header is None:
+            raise UnknownRun(self._unknown_run(run))
+        return header
+
+    @staticmethod
+    def _unknown_run(run: str) -> str:
+        return f"no run {run!r} in this store; `runs` lists those there are"
+
+    async def _live_run(self, run: str) -> LiveRun | None:
+        live = self._live.get(run)
+        if live is None:
+            header = await self._store.header(run)
+            if header is None:
+                return None
+            try:
+                definition = await self.registry.get(header.definition)
+            except UnknownChain:
+                return None
+            plan = self._plan(definition, header.context.get("bindings"))
+            inputs = json.loads(header.inputs)
+            live = LiveRun(
+                run, header.chain, plan, inputs, header.context, header.generation, header.deadline
+            )
+            live.seq = header.seq
+            self._remember(live)
+        return live
+
+    def _remember(self, live: LiveRun) -> None:
+        self._live[live.run] = live
+        if len(self._live) > LIVE_RUNS:
+            del self._live[next(iter(self._live))]
+
+    def _plan(self, definition: ChainDefinition, bindings: Mapping[str, Any] | None) -> Plan:
+        key = (definition.hash, json.dumps(bindings, sort_keys=True) if bindings else "")
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = make_plan(definition, self._nodes, bindings, self._overrides)
+            if len(self._plans) > 256:
+                del self._plans[next(iter(self._plans))]
+        return plan
+
+    async def _expire(self) -> None:
+        for run in await self._store.expire(self._retention, self._suspended_ttl):
+            await self.stop(run)
+
+

@@ -1,0 +1,55 @@
+"""A run's inputs: complete, known and of their types, before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from tinyflow_nb.errors import InputError
+from tinyflow_nb.model.definition import ChainDefinition, InputDefinition
+
+_PLAIN: dict[str, tuple[type, ...]] = {"integer": (int,), "string": (str,), "boolean": (bool,)}
+
+
+def check_inputs(definition: ChainDefinition, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with their defaults, as plain JSON.
+
+    Raises:
+        InputError: with every unknown, missing and wrong one.
+    """
+    known = {i.name: i for i in definition.inputs}
+    wrong = [_unknown(name, list(known)) for name in given if name not in known]
+    missing = [i.name for i in definition.inputs if i.required and i.name not in given]
+    wrong += [f"{name} is missing" for name in missing]
+    values: dict[str, Any] = {}
+    for name, spec in known.items():
+        if name in given:
+            values[name] = given[name]
+            if (fault := _fault(spec, given[name])) is not None:
+                wrong.append(f"{name}: {fault}")
+        elif not spec.required:
+            values[name] = spec.default
+    if wrong:
+        takes = ", ".join(known) or "no inputs"
+        raise InputError(f"{definition.name} was not started: {'; '.join(wrong)} (it takes {takes})", missing)
+    return values
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, 1)
+    return f"unknown input {name!r}" + (f", did you mean {close[0]!r}?" if close else "")
+
+
+def _fault(spec: InputDefinition, value: Any) -> str | None:
+    """What is wrong with a value; the plain types without a validator, for they are most."""
+    schema = spec.json_schema
+    kind = _PLAIN.get(schema.get("type", "")) if schema.keys() <= {"type", "title", "description"} else None
+    if kind is not None and type(value) in kind:
+        return None
+    if not schema:
+        return None
+    from tinyflow_nb.language.forms import faults
+
+    found = faults(schema, value)
+    return "; ".join(found) if found else None

@@ -1,0 +1,42 @@
+"""Node types: the executors that installed packages register, ours among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from tinyflow_nb.errors import SettingsError
+from tinyflow_nb.ports import NodeExecutor
+
+GROUP = "tinyflow_nb.nodes"
+
+
+class NodeTypes(Mapping[str, NodeExecutor]):
+    """Executors by type. Each is imported when a chain first uses it: some load a lot."""
+
+    def __init__(self, found: Mapping[str, EntryPoint]) -> None:
+        self._found = found
+        self._made: dict[str, NodeExecutor] = {}
+
+    def __getitem__(self, type: str) -> NodeExecutor:
+        if type not in self._made:
+            self._made[type] = self._found[type].load()()
+        return self._made[type]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+@cache
+def installed() -> NodeTypes:
+    """Raises SettingsError if two packages register the same type."""
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        known = found.setdefault(entry.name, entry)
+        if known.value != entry.value:
+            raise SettingsError(f"node type {entry.name!r} is registered twice: {known.value} and {entry.value}")
+    return NodeTypes(found)

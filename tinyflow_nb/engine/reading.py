@@ -1,0 +1,75 @@
+"""Reading a run's events: what is kept, then what comes, each once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.ports import StateStore
+
+STREAMED = (EventType.NODE_OUTPUT, EventType.NODE_LOG, EventType.GAP)
+
+
+async def read_events(
+    store: StateStore, run: str, inbox: asyncio.Queue[Sequence[Event]], after: int
+) -> AsyncIterator[Event]:
+    """`inbox` was opened before, so nothing falls between the kept and the live ones."""
+    reader = _Reader(after)
+    chunks, position = await store.chunks(run)
+    kept = await store.events(run, after)
+    for event in _merged(kept, [c for c in chunks if c.seq > after or after == 0]):
+        if reader.is_new(event):
+            yield event
+    while not await _is_over(store, run, reader):
+        try:
+            batch = await asyncio.wait_for(inbox.get(), 0.5)
+        except TimeoutError:  # another process may run it: its chunks are only in the store
+            batch, position = await store.chunks(run, position)
+        if _has_gap(batch, reader.seq):
+            batch = _merged(await store.events(run, reader.seq), [e for e in batch if e.type in STREAMED])
+        for event in batch:
+            if reader.is_new(event):
+                yield event
+
+
+async def _is_over(store: StateStore, run: str, reader: _Reader) -> bool:
+    """The last event read ended the run, and no retry has begun since."""
+    if not reader.finished:
+        return False
+    header = await store.header(run)
+    return header is None or header.seq <= reader.seq
+
+
+def _has_gap(batch: Sequence[Event], seq: int) -> bool:
+    return any(e.seq > seq + 1 for e in batch[:1] if e.type not in STREAMED)
+
+
+def _merged(events: Sequence[Event], chunks: Sequence[Event]) -> list[Event]:
+    """Chunks behind the lifecycle event they follow."""
+    return sorted([*events, *chunks], key=lambda e: e.seq)
+
+
+class _Reader:
+    """What has been read, so that nothing is given twice."""
+
+    def __init__(self, after: int) -> None:
+        self.seq = after
+        self.finished = False
+        self._offsets: dict[tuple[str, int, int], int] = {}
+
+    def is_new(self, event: Event) -> bool:
+        if event.type is EventType.NODE_OUTPUT:
+            data = event.data
+            key = (event.node, data["round"], data["attempt"])
+            if data["offset"] <= self._offsets.get(key, -1):
+                return False
+            self._offsets[key] = data["offset"]
+            return True
+        if event.type in STREAMED:
+            return True
+        if event.seq <= self.seq:
+            return False
+        self.seq = event.seq
+        self.finished = event.type is EventType.CHAIN_FINISHED
+        return True

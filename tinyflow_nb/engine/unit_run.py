@@ -1,0 +1,197 @@
+"""UnitRun: one claim, from judging its condition to the step that tells how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from tinyflow_nb.engine import reducer
+from tinyflow_nb.engine.call import Call, LiveRun
+from tinyflow_nb.engine.failures import describe, made_up
+from tinyflow_nb.errors import TinyflowError
+from tinyflow_nb.language.expressions import SkippedUsed
+from tinyflow_nb.language.module import print_sink
+from tinyflow_nb.language.values import from_json, to_json
+from tinyflow_nb.model.commit import Claim, Expand, NextRound, Park, Settle, Start, Step
+from tinyflow_nb.model.trigger import node_of
+from tinyflow_nb.ports import Produced, Suspend
+
+if TYPE_CHECKING:
+    from tinyflow_nb.engine.plan import NodePlan
+    from tinyflow_nb.engine.worker import Worker
+
+MAX_ITEMS = 10_000
+LOST: tuple[Step, ...] = ()
+"""Nothing to commit: the claim is not ours any more."""
+
+
+class NoMoreRounds(TinyflowError):
+    """`until` never held, and the node says that this is a failure."""
+
+
+class TooManyItems(TinyflowError):
+    """`each` is over something that is no list, or a list that is too long."""
+
+
+class UnitRun:
+    """Short-lived: made for one claim."""
+
+    __slots__ = ("_call", "_claim", "_live", "_node", "_worker")
+
+    def __init__(self, worker: Worker, live: LiveRun, claim: Claim) -> None:
+        self._worker = worker
+        self._live = live
+        self._claim = claim
+        self._node: NodePlan = live.plan.nodes[node_of(claim.unit)]
+        self._call: Call | None = None
+
+    async def run(self) -> tuple[Step, ...]:
+        """The steps to commit; LOST if there is nothing to say."""
+        claim, node = self._claim, self._node
+        if claim.gather is not None:
+            return (self._gathered(claim.gather),)
+        if claim.overdue:
+            return (self._failed(made_up("Timeout", "nobody answered in time", claim.attempt, self._line)),)
+        if claim.deaths >= reducer.MAX_DEATHS:
+            message = f"{claim.deaths} workers died while they ran it"
+            return (self._failed(made_up("WorkerLost", message, claim.attempt, self._line)),)
+        writer = self._worker.streams.writer(claim.run, claim.unit, max(1, claim.attempt), claim.round)
+        call = self._call = Call(self._live, node, claim, self._worker.pool, writer)
+        try:
+            if claim.attempt == 0:
+                judged = self._judge(call)
+                if judged is not None:
+                    return (judged,)
+                if not await self._worker.begin(self._live, claim, Start("start", claim.unit, claim.token)):
+                    return LOST
+                self._claim = claim = claim._replace(attempt=1)
+            return await self._attempt(call, claim)
+        except SkippedUsed as e:
+            return (self._skipped(f"{e.name} was skipped"),)
+        except Exception as e:
+            return (self._failed(self._describe(e)),)
+
+    def _judge(self, call: Call) -> Step | None:
+        """The step of a node that does not run itself: it is skipped, or becomes its items."""
+        definition = self._node.definition
+        if definition.when and not call.evaluate(definition.when):
+            return self._skipped(f"{definition.when} is false")
+        if definition.each is None:
+            call.arguments  # noqa: B018  an expression in them may yet skip the node
+            return None
+        each = definition.each
+        found = call.evaluate(each.items)
+        if not isinstance(found, list):
+            raise TooManyItems(f"each={each.items!r} gives {type(found).__name__}, not a list")
+        items = [self._item(each.variables, value) for value in found]
+        if each.condition:
+            items = [
+                item
+                for item in items
+                if call.evaluate(each.condition, dict(zip(each.variables, item, strict=True)))
+            ]
+        if len(items) > MAX_ITEMS:
+            raise TooManyItems(f"each={each.items!r} gives {len(items)} items; {MAX_ITEMS} are the most")
+        if not items:
+            return self._settled("[]", None)
+        texts = tuple(json.dumps(item, separators=(",", ":"), ensure_ascii=False) for item in items)
+        return Expand("expand", self._claim.unit, self._claim.token, texts, definition.max_concurrency)
+
+    @staticmethod
+    def _item(variables: tuple[str, ...], value: Any) -> list[Any]:
+        if len(variables) == 1:
+            return [value]
+        if not isinstance(value, list) or len(value) != len(variables):
+            raise TooManyItems(f"an item can't be unpacked into {', '.join(variables)}: {str(value)[:80]}")
+        return list(value)
+
+    # ------------------------------------------------------------------ the attempt
+
+    async def _attempt(self, call: Call, claim: Claim) -> tuple[Step, ...]:
+        node, worker = self._node, self._worker
+        attempt = worker.attempts.begin(claim, node.timeout)
+        call.attempt = attempt
+        if self._live.plan.module.prints or not node.is_code:
+            print_sink.set(lambda text: call.writer.log("print", text))
+        try:
+            if node.is_code:
+                assert node.function is not None
+                result = await node.function(**call.arguments)
+            else:
+                result = await node.executor.execute(call)
+            if attempt.called_off:
+                raise asyncio.CancelledError
+        except asyncio.CancelledError:
+            if not attempt.called_off:
+                raise  # the executor is closing
+            attempt.task.uncancel()
+            return self._called_off(attempt.called_off)
+        finally:
+            worker.attempts.end(attempt)
+            if call.writer.wrote:
+                worker.streams.flush()
+        if isinstance(result, Suspend):
+            return (self._park(result),)
+        info: dict[str, Any] | None = None
+        if isinstance(result, Produced):
+            result, info = result
+        value = to_json(result, node.output, f"node {node.definition.id!r}")
+        if node.definition.until:
+            return (self._round(call, value, info),)
+        return (self._settled(value, info),)
+
+    def _called_off(self, why: str) -> tuple[Step, ...]:
+        if why != "timeout":
+            return LOST
+        message = f"it took longer than its timeout of {self._node.timeout:g} s"
+        return (self._failed(made_up("Timeout", message, self._claim.attempt, self._line)),)
+
+    def _round(self, call: Call, value: str, info: dict[str, Any] | None) -> Step:
+        definition, claim = self._node.definition, self._claim
+        if self.holds(call, value):
+            return self._settled(value, info)
+        if claim.round < definition.max_rounds:
+            return NextRound("round", claim.unit, claim.token, value, info)
+        if definition.on_exhausted == "fail":
+            raise NoMoreRounds(f"{definition.until} did not hold after {claim.round} rounds")
+        return self._settled(value, {**(info or {}), "exhausted": True})
+
+    def holds(self, call: Call, value: str) -> bool:
+        """Whether `until` holds with this newest output."""
+        definition = self._node.definition
+        return bool(call.evaluate(definition.until, {definition.id: from_json(value)}))
+
+    def _park(self, asked: Suspend) -> Step:
+        claim = self._claim
+        form = {"message": asked.message, "schema": asked.schema, "initial": asked.initial}
+        timeout = self._node.definition.timeout
+        due = self._worker.now() + timeout if timeout else 0.0
+        return Park("park", claim.unit, claim.token, form, due)
+
+    # ------------------------------------------------------------------ ends
+
+    @property
+    def _line(self) -> int:
+        return self._node.definition.line
+
+    def _gathered(self, items: tuple[str | None, ...]) -> Step:
+        return self._settled("[" + ",".join("null" if item is None else item for item in items) + "]", None)
+
+    def _settled(self, value: str, info: dict[str, Any] | None) -> Settle:
+        return reducer.succeeded(self._live.plan.shape, self._node.shape, self._claim, value, info)
+
+    def _skipped(self, reason: str) -> Settle:
+        return reducer.skipped(self._live.plan.shape, self._node.shape, self._claim, reason)
+
+    def _failed(self, error: dict[str, Any]) -> Step:
+        final = self._claim.overdue or error["type"] in ("WorkerLost", "NoMoreRounds")
+        retryable = not final and self._claim.attempt > 0  # what judges a node fails alike each time
+        error["node"] = self._claim.unit
+        return reducer.failed(
+            self._node.definition, self._live.plan.shape, self._node.shape, self._claim,
+            error, self._worker.now(), self._worker.chance(), retryable,
+        )  # fmt: skip
+
+    def _describe(self, error: Exception) -> dict[str, Any]:
+        return describe(error, max(1, self._claim.attempt), self._line)

@@ -1,0 +1,1 @@
+"""Schedulers: how a trigger finds an executor."""

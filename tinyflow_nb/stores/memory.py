@@ -1,0 +1,169 @@
+"""The memory store: for tests, and for chains nobody needs tomorrow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+
+from tinyflow_nb.clock import SystemClock
+from tinyflow_nb.errors import InvalidOperation
+from tinyflow_nb.model.commit import Commit, NewRun, Outcome, RawEvent
+from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.events import Event
+from tinyflow_nb.model.shape import Shape
+from tinyflow_nb.model.state import ChainState, RunPage
+from tinyflow_nb.model.status import TERMINAL, Status
+from tinyflow_nb.model.trigger import Trigger
+from tinyflow_nb.ports import Clock, PublishedVersion, RunHeader
+from tinyflow_nb.stores.chunks import ChunkLog
+from tinyflow_nb.stores.reading import event_of, state_of
+from tinyflow_nb.stores.run_image import RunImage
+from tinyflow_nb.stores.summaries import header_of, page_of, summary_of
+
+
+class MemoryStore:
+    """StateStore and DefinitionStore in this process. Values are kept as JSON text here too, so
+    that what a real store would change shows."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self.now = self._clock.now
+        self._images: dict[str, RunImage] = {}
+        self._events: dict[str, list[RawEvent]] = {}
+        self._chunks: dict[str, ChunkLog] = {}
+        self._definitions: dict[str, str] = {}
+        self._versions: dict[str, list[tuple[str, float]]] = {}
+        self._current: dict[str, int] = {}
+
+    async def start(self, stack: AsyncExitStack) -> None: ...
+
+    # ------------------------------------------------------------------ definitions
+
+    async def put(self, definition: ChainDefinition) -> None:
+        if definition.hash not in self._definitions:
+            self._definitions[definition.hash] = definition.to_json()
+
+    async def get(self, hash: str) -> ChainDefinition | None:
+        text = self._definitions.get(hash)
+        return ChainDefinition.model_validate_json(text) if text else None
+
+    async def publish(self, name: str, hash: str) -> int:
+        versions = self._versions.setdefault(name, [])
+        known = [number for number, (h, _) in enumerate(versions, 1) if h == hash]
+        if not known:
+            versions.append((hash, self.now()))
+        self._current[name] = known[0] if known else len(versions)
+        return self._current[name]
+
+    async def resolve(self, name: str, version: int | None) -> tuple[str, int] | None:
+        number = self._current.get(name, 0) if version is None else version
+        versions = self._versions.get(name, [])
+        return (versions[number - 1][0], number) if 1 <= number <= len(versions) else None
+
+    async def published(self, name: str | None = None) -> list[PublishedVersion]:
+        every = [
+            PublishedVersion(n, number, hash, at, number == self._current[n])
+            for n, versions in sorted(self._versions.items())
+            for number, (hash, at) in reversed(list(enumerate(versions, 1)))
+        ]
+        return [p for p in every if (p.current if name is None else p.name == name)]
+
+    # ------------------------------------------------------------------ runs
+
+    async def create(self, new: NewRun, shape: Shape) -> Outcome | None:
+        if new.run in self._images:
+            return None
+        image = self._images[new.run] = RunImage(new, shape, self.now())
+        outcome = image.begin()
+        self._events[new.run] = list(outcome.events)
+        return outcome
+
+    async def commit(self, commit: Commit) -> Outcome | None:
+        image = self._images.get(commit.run)
+        if image is None or not image.accepts(commit):
+            return None
+        outcome = image.apply(commit, self._clock.now())
+        self._events[commit.run] += outcome.events
+        return outcome
+
+    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
+        image = self._images.get(trigger.run)
+        at = self.now()
+        unit = image.claimable(trigger, at, False) if image else None
+        if image is None or unit is None:
+            return None
+        outcome = image.take_one(unit, worker, lease, at)
+        self._events[trigger.run] += outcome.events
+        return outcome
+
+    def renew(self, claims: Sequence[tuple[str, str, int]], lease: float) -> list[tuple[str, str, int]]:
+        lost = []
+        for run, unit, token in claims:
+            image = self._images.get(run)
+            if image is None or not image.extend(unit, token, self.now() + lease):
+                lost.append((run, unit, token))
+        return lost
+
+    # ------------------------------------------------------------------ reading
+
+    async def state(self, run: str, *, outputs: bool = True) -> ChainState | None:
+        image = self._images.get(run)
+        return state_of(image, outputs=outputs) if image else None
+
+    async def header(self, run: str) -> RunHeader | None:
+        image = self._images.get(run)
+        return header_of(image) if image else None
+
+    async def values(self, run: str, nodes: Sequence[str]) -> dict[str, str | None]:
+        image = self._images[run]
+        return {node: image.value(node) for node in nodes}
+
+    async def pending(self, run: str) -> list[Trigger]:
+        image = self._images.get(run)
+        return image.pending() if image else []
+
+    async def events(self, run: str, after: int = 0) -> list[Event]:
+        return [event_of(raw) for raw in self._events.get(run, [])[after:]]
+
+    async def append_chunks(self, run: str, chunks: Sequence[Event]) -> None:
+        self._chunks.setdefault(run, ChunkLog()).append(chunks)
+
+    async def chunks(self, run: str, after: int = 0) -> tuple[list[Event], int]:
+        log = self._chunks.get(run)
+        return log.read(after) if log else ([], 0)
+
+    async def runs(
+        self, *, chain: str = "", status: Status | None = None, waiting: bool = False,
+        limit: int = 50, cursor: str = "",
+    ) -> RunPage:  # fmt: skip
+        every = [summary_of(image) for image in reversed(self._images.values())]
+        return page_of(every, chain=chain, status=status, waiting=waiting, limit=limit, cursor=cursor)
+
+    async def delete(self, run: str) -> bool:
+        image = self._images.get(run)
+        if image is None:
+            return False
+        if image.status not in TERMINAL:
+            raise InvalidOperation(f"run {run} is {image.status}: stop it first")
+        self._forget(run)
+        return True
+
+    def _forget(self, run: str) -> None:
+        del self._images[run], self._events[run]
+        self._chunks.pop(run, None)
+
+    async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
+        now = self.now()
+        for run, image in list(self._images.items()):
+            if image.finished_at is not None and now >= image.finished_at + retention:
+                self._forget(run)
+        return [
+            run
+            for run, image in self._images.items()
+            if image.status is Status.SUSPENDED and now >= image.touched_at + suspended_ttl
+        ]
+
+    async def watch(self, runs: Mapping[str, int], timeout: float) -> set[str]:
+        await asyncio.sleep(timeout)  # no other process can change what is in this one's memory
+        return set()

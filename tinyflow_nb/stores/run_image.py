@@ -1,0 +1,500 @@
+"""RunImage: one run as the embedded stores hold it, and how a Commit changes it.
+
+`apply` is deterministic: the same commits at the same times give the same image. So the memory
+store keeps images, and the SQLite store keeps commits and rebuilds an image from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tinyflow_nb.model.commit import (
+    Answer,
+    Claim,
+    Commit,
+    End,
+    Expand,
+    NewRun,
+    NextRound,
+    Outcome,
+    Park,
+    RawEvent,
+    Settle,
+)
+from tinyflow_nb.model.events import EventType
+from tinyflow_nb.model.shape import Shape
+from tinyflow_nb.model.status import TERMINAL, Status
+from tinyflow_nb.model.trigger import Trigger, TriggerKind
+from tinyflow_nb.stores.unit import Unit
+
+READY, RUNNING, SUSPENDED = Status.READY, Status.RUNNING, Status.SUSPENDED
+SUCCEEDED, FAILED, CANCELLED, SKIPPED = (
+    Status.SUCCEEDED,
+    Status.FAILED,
+    Status.CANCELLED,
+    Status.SKIPPED,
+)
+
+
+class RunImage:
+    """The run's own facts, its units by name, and the counters that decide joins and the end."""
+
+    __slots__ = (
+        "active", "created_at", "deadline", "error", "events", "finished_at", "generation", "left",
+        "new", "parked", "ready", "seq", "shape", "status", "tokens", "touched_at", "units",
+    )  # fmt: skip
+
+    def __init__(self, new: NewRun, shape: Shape, at: float) -> None:
+        self.new = new
+        self.shape = shape
+        self.status = RUNNING
+        self.generation = 1
+        self.error: dict[str, Any] | None = None
+        self.deadline = new.deadline
+        self.created_at = self.touched_at = at
+        self.finished_at: float | None = None
+        self.units: dict[str, Unit] = {}
+        self.ready: dict[str, Unit] = {}
+        """The outbox: units that wait for a worker or for their time, oldest first."""
+        self.left = len(shape.nodes)
+        """Nodes not yet settled."""
+        self.active = 0
+        """Units that are ready, running or waiting for a retry."""
+        self.parked = 0
+        self.tokens = 0
+        self.seq = 0
+        self.events: list[RawEvent] = []
+        """Made since somebody took them."""
+
+    # ------------------------------------------------------------------ beginning
+
+    def begin(self) -> Outcome:
+        """The outcome of its creation."""
+        at = self.created_at
+        self._tell(EventType.CHAIN_STARTED, "", at, {"chain": self.new.chain, "generation": 1})
+        made_ready = [self.unit(id) for id in self.shape.entry]
+        for unit in made_ready:
+            self._make_ready(unit)
+        return self._outcome(made_ready, self.new.worker, self.new.want, self.new.lease, at)
+
+    def unit(self, name: str) -> Unit:
+        """The unit of that name; nodes come to be when something first happens to them."""
+        unit = self.units.get(name)
+        if unit is None:
+            shape = self.shape.nodes[name]
+            unit = self.units[name] = Unit(name, shape, shape.edges, shape.data)
+        return unit
+
+    # ------------------------------------------------------------------ commits
+
+    def accepts(self, commit: Commit) -> bool:
+        """Whether every step still speaks of the present."""
+        if commit.generation != self.generation:
+            return False
+        if self.status in TERMINAL:
+            return self.status is not SUCCEEDED and all(s[0] == "reopen" for s in commit.steps)
+        for step in commit.steps:
+            if step[0] == "answer":
+                unit = self.units.get(step[1])
+                if unit is None or unit.status is not SUSPENDED:
+                    return False
+            elif step[0] == "reopen":
+                return False
+            elif step[0] != "end":
+                guard = (step.via if type(step) is Settle else "") or step[1]
+                unit = self.units.get(guard)
+                if unit is None or unit.status is not RUNNING or unit.token != step[2]:
+                    return False
+        return True
+
+    def apply(self, commit: Commit, at: float) -> Outcome:
+        """Change the image by an accepted commit."""
+        made_ready: list[Unit] = []
+        self.touched_at = at
+        for step in commit.steps:
+            if type(step) is Settle:  # by far the most frequent
+                self._settle(step, at, made_ready)
+            else:
+                _APPLY[step[0]](self, step, at, made_ready)
+        if self.status not in TERMINAL:
+            if self.left == 0:
+                self._end(SUCCEEDED, None, at)
+            elif self.active == 0 and self.parked:
+                if self.status is not SUSPENDED:
+                    self.status = SUSPENDED
+                    self._tell(EventType.CHAIN_SUSPENDED, "", at, {})
+            elif self.status is SUSPENDED:
+                self.status = RUNNING
+                self._tell(EventType.CHAIN_RESUMED, "", at, {})
+        return self._outcome(made_ready, commit.worker, commit.want, commit.lease, at)
+
+    def _settle(self, step: Settle, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        if step.via:  # an item ends its node: the other items are void, and settle nothing
+            self._void_items(unit)
+        elif unit.status is RUNNING or unit.status is READY:
+            self.active -= 1
+            if unit.status is READY:
+                del self.ready[unit.name]
+        elif unit.status is SUSPENDED:
+            self.parked -= 1
+        unit.status = step.status
+        unit.value = step.value
+        unit.info = step.info
+        unit.waiting_for = None
+        unit.due = 0.0
+        unit.finished_at = at
+        if step.status is SKIPPED:
+            unit.attempt = 0
+            data = {"reason": (step.info or {}).get("reason", "")}
+            self._tell(EventType.NODE_SKIPPED, unit.name, at, data)
+        else:
+            data = {"status": step.status, "attempt": unit.attempt, "output": step.value}
+            if step.info:
+                data.update(step.info)
+            self._tell(EventType.NODE_FINISHED, unit.name, at, data)
+        if unit.parent is not None:
+            self._count_item(unit.parent, made_ready)
+        else:
+            self.left -= 1
+            for arrival in step.arrivals:
+                self._arrive(arrival, made_ready)
+        if step.fails_run is not None:
+            self._end(FAILED, step.fails_run, at)
+
+    def _arrive(self, arrival: tuple[str, str, int, bool], made_ready: list[Unit]) -> None:
+        target, source, verdict, data = arrival
+        unit = self.units.get(target) or self.unit(target)
+        unit.edges_left -= 1
+        if data:
+            unit.data_left -= 1
+        if unit.shape.any:
+            if data and verdict == 0 and not unit.winner:
+                unit.winner = source
+            if unit.status is not READY or unit.name in self.ready:
+                return  # it has started, a loser only counts
+            if unit.edges_left == unit.data_left and (unit.winner or unit.data_left == 0):
+                unit.dead = "" if unit.winner else source
+                self._make_ready(unit)
+                made_ready.append(unit)
+            return
+        if verdict == 2 and (not unit.dead or source == unit.shape.handles):
+            unit.dead = source
+        if unit.edges_left == 0:
+            self._make_ready(unit)
+            made_ready.append(unit)
+
+    def _make_ready(self, unit: Unit) -> None:
+        unit.status = READY
+        self.ready[unit.name] = unit
+        self.active += 1
+
+    # ------------------------------------------------------------------ the other steps
+
+    def _start(self, step: Any, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        unit.judged = True
+        unit.attempt += 1
+        unit.started_at = at
+        self._tell_started(unit, at)
+
+    def _park(self, step: Park, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        self.active -= 1
+        self.parked += 1
+        unit.status = SUSPENDED
+        unit.judged = True
+        unit.waiting_for = step.waiting_for
+        unit.due = step.due
+        unit.started_at = unit.started_at or at
+        self._tell(EventType.NODE_SUSPENDED, unit.name, at, {**step.waiting_for, "round": unit.round})
+
+    def _answer(self, step: Answer, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        answered = {"who": step.who, "at": at, "answer_id": step.answer_id}
+        if not step.repeat:
+            info = {"answered_by": answered}
+            self._settle(
+                Settle("settle", unit.name, 0, SUCCEEDED, step.value, info, step.arrivals), at, made_ready
+            )
+            return
+        self.parked -= 1
+        unit.waiting_for = None
+        self._begin_round(unit, step.value)
+        self._make_ready(unit)
+        made_ready.append(unit)
+
+    def _again(self, step: Any, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        unit.status = READY
+        unit.due = step.due
+        unit.info = {"error": step.error}
+        self.ready[unit.name] = unit  # still active: it waits for its time
+        data = {"error": step.error, "attempt": unit.attempt, "due": step.due}
+        self._tell(EventType.NODE_RETRYING, unit.name, at, data)
+
+    def _expand(self, step: Expand, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        self.active -= 1
+        unit.judged = True
+        unit.attempt = unit.attempt or 1
+        unit.token = 0
+        unit.item_values = step.items
+        unit.items_next = min(step.window, len(step.items))
+        unit.items_left = len(step.items)
+        unit.started_at = at
+        data = {"attempt": unit.attempt, "items": len(step.items)}
+        self._tell(EventType.NODE_STARTED, unit.name, at, data)
+        for index in range(unit.items_next):
+            made_ready.append(self._item(unit, index))
+
+    def _item(self, parent: Unit, index: int) -> Unit:
+        name = f"{parent.name}[{index}]"
+        unit = self.units[name] = Unit(name, parent.shape, 0, 0, parent, index)
+        unit.judged = True
+        self._make_ready(unit)
+        return unit
+
+    def _count_item(self, parent: Unit, made_ready: list[Unit]) -> None:
+        parent.items_left -= 1
+        if parent.items_next < len(parent.item_values or ()):
+            parent.items_next += 1
+            made_ready.append(self._item(parent, parent.items_next - 1))
+        elif parent.items_left == 0:
+            self._make_ready(parent)
+            made_ready.append(parent)
+
+    def _void_items(self, parent: Unit) -> None:
+        for index in range(parent.items_next):
+            item = self.units[f"{parent.name}[{index}]"]
+            if item.status in TERMINAL:
+                continue
+            if item.status is SUSPENDED:
+                self.parked -= 1
+            else:
+                self.active -= 1
+                self.ready.pop(item.name, None)
+            item.status = CANCELLED
+            item.waiting_for = None
+
+    def _round(self, step: NextRound, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        self._begin_round(unit, step.value)
+        unit.status = READY
+        self.ready[unit.name] = unit
+        made_ready.append(unit)
+
+    def _begin_round(self, unit: Unit, value: str) -> None:
+        unit.previous = value
+        unit.round += 1
+        unit.attempt = 0
+        unit.info = None
+        unit.due = 0.0
+
+    def _hand_back(self, step: Any, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        unit.status = READY
+        if unit.judged or not unit.shape.judged:
+            unit.attempt -= 1
+        self.ready[unit.name] = unit
+
+    def _end_run(self, step: End, at: float, made_ready: list[Unit]) -> None:
+        self._end(step.status, step.error, at)
+
+    def _end(self, status: Status, error: dict[str, Any] | None, at: float) -> None:
+        """Constant cost: the units stay as they are and read as CANCELLED (SEMANTICS 12)."""
+        self.status = status
+        self.error = error
+        self.finished_at = at
+        data: dict[str, Any] = {"status": status}
+        if error:
+            data["error"] = error
+        self._tell(EventType.CHAIN_FINISHED, "", at, data)
+
+    def _reopen(self, step: Any, at: float, made_ready: list[Unit]) -> None:
+        self.generation += 1
+        self.status = RUNNING
+        self.error = None
+        self.finished_at = None
+        self.deadline = step.deadline
+        self.ready.clear()
+        self.active = self.parked = 0
+        self._tell(EventType.CHAIN_STARTED, "", at, {"chain": self.new.chain, "generation": self.generation})
+        for id in self.shape.nodes:
+            unit = self.unit(id)
+            if unit.settled_for_good:
+                continue
+            if unit.status in TERMINAL:
+                self.left += 1
+            for index in range(unit.items_next):
+                self.units.pop(f"{id}[{index}]", None)
+            unit.reopen()
+            if unit.edges_left == 0 or unit.winner:
+                self._make_ready(unit)
+                made_ready.append(unit)
+
+    # ------------------------------------------------------------------ claims
+
+    def claimable(self, trigger: Trigger, at: float, holder_is_dead: bool) -> Unit | None:
+        """The unit a trigger may claim now; None if the trigger is not of the present."""
+        if trigger.generation != self.generation or self.status in TERMINAL:
+            return None
+        unit = self.units.get(trigger.unit)
+        if unit is None:
+            return None
+        if trigger.kind == "lease":
+            expired = unit.token and (at >= unit.expires or holder_is_dead)
+            return unit if unit.status is RUNNING and expired else None
+        if trigger.kind == "timeout":
+            return unit if unit.status is SUSPENDED and unit.due and at >= unit.due else None
+        if unit.status is not READY or unit.name not in self.ready or at < unit.due:
+            return None
+        most = self.new.context.get("max_concurrency")
+        if most is not None and self.active - len(self.ready) >= most:
+            return None  # the end of one that runs takes it
+        return unit if unit.attempt == trigger.attempt else None
+
+    def take(self, unit: Unit, worker: str, lease: float, at: float) -> Claim:
+        """Claim a claimable unit for a worker."""
+        overdue = unit.status is SUSPENDED
+        if overdue:
+            self.parked -= 1
+            self.active += 1
+        elif unit.status is RUNNING:
+            unit.deaths += 1
+        else:
+            self.ready.pop(unit.name, None)
+            gathers = unit.item_values is not None
+            if not unit.dead and not gathers and (unit.judged or not unit.shape.judged):
+                unit.attempt += 1
+                unit.started_at = unit.started_at or at
+                self._tell_started(unit, at)
+        self.tokens += 1
+        unit.status = RUNNING
+        unit.token = self.tokens
+        unit.worker = worker
+        unit.expires = at + lease
+        unit.due = 0.0
+        return self._claim(unit, overdue)
+
+    def take_one(self, unit: Unit, worker: str, lease: float, at: float) -> Outcome:
+        """`take`, for a claim by trigger."""
+        claim = self.take(unit, worker, lease, at)
+        if self.status is SUSPENDED:  # a form ran out of time
+            self.status = RUNNING
+            self._tell(EventType.CHAIN_RESUMED, "", at, {})
+        events, self.events = self.events, []
+        return Outcome(self.seq, self.status, (claim,), (), events)
+
+    def extend(self, unit: str, token: int, until: float) -> bool:
+        """Renew a lease; False if it is not this claim's any more."""
+        found = self.units.get(unit)
+        if found is None or found.token != token or found.status is not RUNNING or self.status in TERMINAL:
+            return False
+        found.expires = until
+        return True
+
+    def _claim(self, unit: Unit, overdue: bool) -> Claim:
+        shape = unit.shape
+        units = self.units
+        values: dict[str, str | None] = {}
+        if not unit.dead:
+            for source in shape.reads:
+                if not unit.winner or source == unit.winner or source not in units:
+                    values[source] = self.value(source)
+        if unit.parent is None and unit.item_values is None and unit.previous is None and not shape.handles:
+            return Claim(
+                self.new.run, self.generation, unit.name, unit.token,
+                unit.attempt, unit.round, values,
+                skip=unit.dead, overdue=overdue, deaths=unit.deaths,
+            )  # fmt: skip
+        handled = units.get(shape.handles)
+        failed = handled is not None and handled.status is FAILED
+        return Claim(
+            self.new.run, self.generation, unit.name, unit.token, unit.attempt, unit.round, values,
+            item=unit.parent.item_values[unit.index] if unit.parent and unit.parent.item_values else None,
+            previous=unit.previous,
+            gather=self._gathered(unit) if unit.item_values is not None else None,
+            error=(handled.info or {}).get("error") if handled and failed else None,
+            skip=unit.dead, overdue=overdue, deaths=unit.deaths,
+        )  # fmt: skip
+
+    def _gathered(self, unit: Unit) -> tuple[str | None, ...]:
+        names = (f"{unit.name}[{i}]" for i in range(len(unit.item_values or ())))
+        return tuple(self.units[name].value for name in names)
+
+    def value(self, node: str) -> str | None:
+        """JSON text of a node's output, its stand-in's if it was handled; None if it has none."""
+        unit = self.units.get(node)
+        if unit is None:
+            return None
+        if unit.status is FAILED and unit.info and unit.info.get("handled_by"):
+            unit = self.units.get(unit.info["handled_by"])
+        return unit.value if unit is not None and unit.status is SUCCEEDED else None
+
+    def _outcome(self, made_ready: list[Unit], worker: str, want: int, lease: float, at: float) -> Outcome:
+        events = self.events
+        claims: list[Claim] = []
+        triggers: list[Trigger] = []
+        if self.status in TERMINAL:
+            self.ready.clear()
+        else:
+            most = self.new.context.get("max_concurrency")
+            if most is not None:  # of one run; what it holds back, a unit's end takes from the outbox
+                want = min(want, most - (self.active - len(self.ready)))
+                made_ready = [u for u in self.ready.values() if not u.due]
+            for unit in made_ready:
+                if worker and (unit.dead or len(claims) < want) and not unit.shape.tags:
+                    claims.append(self.take(unit, worker, lease, at))
+                elif unit.name in self.ready:
+                    triggers.append(self.trigger_of(unit))
+        self.events = []
+        return Outcome(self.seq, self.status, tuple(claims), tuple(triggers), events)
+
+    def trigger_of(self, unit: Unit) -> Trigger:
+        kind: TriggerKind = "retry" if unit.due else "run"
+        tags = unit.shape.tags
+        return Trigger(self.new.run, self.generation, unit.name, unit.attempt, kind, unit.due, tags)
+
+    def pending(self, is_dead: Callable[[str], bool] = lambda worker: False) -> list[Trigger]:
+        """The outbox, timers and leases included; a dead worker's lease is due at once."""
+        if self.status in TERMINAL:
+            return []
+        found = [self.trigger_of(unit) for unit in self.ready.values()]
+        run, generation = self.new.run, self.generation
+        for unit in self.units.values():
+            if unit.status is RUNNING and unit.token:
+                due = 0.0 if is_dead(unit.worker) else unit.expires
+                found.append(Trigger(run, generation, unit.name, unit.attempt, "lease", due))
+            elif unit.status is SUSPENDED and unit.due:
+                found.append(Trigger(run, generation, unit.name, unit.attempt, "timeout", unit.due))
+        if self.deadline is not None:
+            found.append(Trigger(run, generation, "", 0, "deadline", self.deadline))
+        return found
+
+    # ------------------------------------------------------------------ telling
+
+    def _tell_started(self, unit: Unit, at: float) -> None:
+        data: dict[str, Any] = {"attempt": unit.attempt}
+        if unit.round > 1:
+            data["round"] = unit.round
+            data["previous"] = unit.previous
+        self._tell(EventType.NODE_STARTED, unit.name, at, data)
+
+    def _tell(self, type: EventType, unit: str, at: float, data: dict[str, Any]) -> None:
+        self.seq += 1
+        self.events.append((self.seq, type, unit, at, data))
+
+
+_APPLY: dict[str, Any] = {
+    "start": RunImage._start,
+    "park": RunImage._park,
+    "answer": RunImage._answer,
+    "again": RunImage._again,
+    "expand": RunImage._expand,
+    "round": RunImage._round,
+    "handback": RunImage._hand_back,
+    "end": RunImage._end_run,
+    "reopen": RunImage._reopen,
+}

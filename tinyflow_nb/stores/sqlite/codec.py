@@ -1,0 +1,84 @@
+"""Journal rows: what changed a run, as JSON.
+
+A row is `["new", at, <NewRun>]`, `["commit", at, <Commit>]` or `["take", at, unit, worker, lease]`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tinyflow_nb.model.commit import (
+    Again,
+    Answer,
+    Arrival,
+    Commit,
+    End,
+    Expand,
+    HandBack,
+    NewRun,
+    NextRound,
+    Park,
+    Reopen,
+    Settle,
+    Start,
+    Step,
+)
+from tinyflow_nb.model.status import Status
+from tinyflow_nb.stores.run_image import RunImage
+
+_STEPS: dict[str, Any] = {
+    "settle": Settle, "start": Start, "park": Park, "answer": Answer, "again": Again, "expand": Expand,
+    "round": NextRound, "handback": HandBack, "end": End, "reopen": Reopen,
+}  # fmt: skip
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def row_of_new(new: NewRun, at: float) -> str:
+    return encode(("new", at, new))
+
+
+def row_of_commit(commit: Commit, at: float) -> str:
+    return encode(("commit", at, commit.steps, commit.worker, commit.want, commit.lease))
+
+
+def row_of_take(unit: str, worker: str, lease: float, at: float) -> str:
+    return encode(("take", at, unit, worker, lease))
+
+
+def new_of(row: str) -> tuple[NewRun, float]:
+    _, at, new = json.loads(row)
+    return NewRun(*new), at
+
+
+def replay(image: RunImage, row: str) -> None:
+    """Change an image by a journal row, as it was changed when the row was written."""
+    kind, at, *rest = json.loads(row)
+    if kind == "take":
+        unit, worker, lease = rest
+        outcome = image.take_one(image.units[unit], worker, lease, at)
+    else:
+        steps, worker, want, lease = rest
+        commit = Commit(
+            image.new.run, image.generation, tuple(_step(s) for s in steps), worker, want, lease
+        )
+        outcome = image.apply(commit, at)
+    image.events = list(outcome.events)  # for who reads them: these, and those of the rows before
+
+
+def _step(fields: list[Any]) -> Step:
+    step = _STEPS[fields[0]](*fields)
+    if type(step) is Settle:
+        return step._replace(status=Status(step.status), arrivals=_arrivals(step.arrivals))
+    if type(step) is Answer:
+        return step._replace(arrivals=_arrivals(step.arrivals))
+    if type(step) is End:
+        return step._replace(status=Status(step.status))
+    if type(step) is Expand:
+        return step._replace(items=tuple(step.items))
+    return step  # type: ignore[no-any-return]
+
+
+def _arrivals(fields: Any) -> tuple[Arrival, ...]:
+    return tuple(Arrival(*a) for a in fields)

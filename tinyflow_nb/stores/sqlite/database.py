@@ -1,0 +1,245 @@
+"""Database: the connection, its transactions, and the thread it does its slow work on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import queue
+import random
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tinyflow_nb.errors import StoreError, TinyflowError
+from tinyflow_nb.stores.sqlite.schema import check_version, migrate
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_Job = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+
+CHECKPOINT_SECONDS = 0.5
+CHECKPOINT_BYTES = 4_000_000
+"""The write-ahead log is copied back once it is this large; on a thread, for it takes a while."""
+BATCH = 256
+"""Jobs one transaction of the writer thread takes at most."""
+
+
+class Database:
+    """Runs jobs, each within a write transaction.
+
+    With `full=False` they run where they are called: a commit costs less than a hop to a thread.
+    With `full=True` a thread runs them, and those that come meanwhile share the next commit and its
+    one wait for the disk.
+    """
+
+    def __init__(self, path: str, *, full: bool) -> None:
+        self.path = path
+        self._full = full
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._closing = threading.Event()
+        self._renewing = threading.Lock()
+        self._renewer: sqlite3.Connection | None = None
+        self.failed: Callable[[], None] = lambda: None
+        """Called when a transaction was rolled back: what was derived from it is wrong."""
+
+    def open(self) -> None:
+        """Raises StoreError: corrupt, read-only, full, someone else's, or of a newer version."""
+        with said_plainly(self.path):
+            existed = self.path != ":memory:" and Path(self.path).exists()
+            if not existed:
+                Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            else:
+                self._look_first()
+            self.db = self._connect()
+            if not existed:
+                self.db.execute("PRAGMA page_size = 1024")
+            self._patiently(lambda: self.db.execute("PRAGMA journal_mode = WAL"))
+            self._patiently(lambda: migrate(self.db, self.path))
+            self.db.execute("PRAGMA busy_timeout = 0")  # waiting is done without blocking the loop
+        targets = [self._checkpoint, *([self._write] if self._full else [])]
+        for target in targets:
+            thread = threading.Thread(target=target, name="tinyflow-sqlite", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _look_first(self) -> None:
+        """A file that can't be used is left as it is."""
+        if not os.access(self.path, os.W_OK):
+            raise StoreError(f"{self.path} is read-only for this user: change its permissions")
+        db = sqlite3.connect(f"{Path(self.path).resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+        try:
+            check_version(db, self.path)
+        finally:
+            db.close()
+
+    def _patiently(self, action: Callable[[], Any]) -> None:
+        """Opening meets other processes that are opening: SQLite's own wait does not cover that."""
+        for attempt in range(60):
+            try:
+                action()
+                return
+            except sqlite3.OperationalError as e:
+                if not _is_busy(e) or attempt == 59:
+                    raise
+                threading.Event().wait(0.01 + random.random() / 20)
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            self.path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        db.execute(f"PRAGMA synchronous = {'FULL' if self._full else 'NORMAL'}")
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        db.execute("PRAGMA cache_size = -16000")
+        return db
+
+    async def run(self, job: Callable[[], T]) -> T:
+        """Run a job in a write transaction; its exception rolls back."""
+        if self._full:
+            future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+            self._jobs.put((job, future, asyncio.get_running_loop()))
+            return await future
+        execute = self.db.execute
+        waited = 0.0
+        while True:
+            try:
+                execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError as e:
+                if not _is_busy(e) or waited > 30:
+                    raise plainly(e, self.path) from e
+            pause = random.uniform(0.0005, 0.005)
+            waited += pause
+            await asyncio.sleep(pause)
+        try:
+            result = job()
+            execute("COMMIT")
+            return result
+        except BaseException as e:
+            self._roll_back()
+            if isinstance(e, sqlite3.Error):
+                raise plainly(e, self.path) from e
+            raise
+
+    async def read(self, job: Callable[[], T]) -> T:
+        """Run a job that writes nothing."""
+        if self._full:
+            return await self.run(job)
+        with said_plainly(self.path):
+            return job()
+
+    def renew(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job on a connection of its own, from any thread."""
+        with self._renewing, said_plainly(self.path):
+            if self._renewer is None:
+                self._renewer = self._connect()
+            return job(self._renewer)
+
+    def _roll_back(self) -> None:
+        if self.db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
+                self.db.execute("ROLLBACK")
+        self.failed()
+
+    # ------------------------------------------------------------------ threads
+
+    def _write(self) -> None:
+        while True:
+            jobs = [self._jobs.get()]
+            while len(jobs) < BATCH and jobs[-1] is not None:
+                try:
+                    jobs.append(self._jobs.get_nowait())
+                except queue.Empty:
+                    break
+            last = jobs[-1] is None
+            batch = [job for job in jobs if job is not None]
+            if batch:
+                self._write_batch(batch)
+            if last:
+                return
+
+    def _write_batch(self, batch: list[_Job]) -> None:
+        results: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+        try:
+            self._patiently(lambda: self.db.execute("BEGIN IMMEDIATE"))
+            for job, future, _ in batch:
+                try:
+                    results.append((future, job(), None))
+                except TinyflowError as e:  # refused before it wrote anything
+                    results.append((future, None, e))
+            self.db.execute("COMMIT")
+        except BaseException as e:
+            self._roll_back()
+            error = plainly(e, self.path) if isinstance(e, sqlite3.Error) else e
+            results = [(future, None, error) for _, future, _ in batch]
+        loop = batch[0][2]
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_deliver, results)
+
+    def _checkpoint(self) -> None:
+        db: sqlite3.Connection | None = None
+        log_file = Path(self.path + "-wal")
+        while not self._closing.wait(CHECKPOINT_SECONDS):
+            try:
+                if log_file.exists() and log_file.stat().st_size > CHECKPOINT_BYTES:
+                    db = db or self._connect()
+                    db.execute("PRAGMA wal_checkpoint(RESTART)")
+            except sqlite3.Error as e:
+                log.warning("could not shorten the log of %s: %s", self.path, e)
+        if db is not None:
+            db.close()
+
+    async def close(self) -> None:
+        self._closing.set()
+        self._jobs.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        if self._renewer is not None:
+            self._renewer.close()
+        self.db.execute("PRAGMA wal_autocheckpoint = 1000")
+        self.db.close()
+
+
+def _deliver(results: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+    for future, result, error in results:
+        if future.cancelled():
+            continue
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    code = error.sqlite_errorcode & 0xFF if hasattr(error, "sqlite_errorcode") else 0
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+@contextlib.contextmanager
+def said_plainly(path: str) -> Any:
+    """SQLite's errors as StoreErrors that say what to do."""
+    try:
+        yield
+    except sqlite3.Error as e:
+        raise plainly(e, path) from e
+    except OSError as e:
+        raise StoreError(f"{path} can't be opened: {e.strerror}") from e
+
+
+def plainly(error: sqlite3.Error, path: str) -> StoreError:
+    code = error.sqlite_errorcode & 0xFF if hasattr(error, "sqlite_errorcode") else 0
+    told = {
+        sqlite3.SQLITE_CORRUPT: "is damaged: restore it from a copy, or move it away to begin anew",
+        sqlite3.SQLITE_NOTADB: "is not a SQLite file: name another, or move it away",
+        sqlite3.SQLITE_READONLY: "is read-only: change its permissions or its folder's",
+        sqlite3.SQLITE_FULL: "can't grow: its disk is full; nothing was changed",
+        sqlite3.SQLITE_CANTOPEN: "can't be opened: does its folder exist, and may you write there?",
+        sqlite3.SQLITE_IOERR: "can't be read or written: its disk reports an error",
+        sqlite3.SQLITE_BUSY: "is locked by another process for too long; nothing was changed",
+    }.get(code)
+    return StoreError(f"{path} {told}" if told else f"{path}: {error}")

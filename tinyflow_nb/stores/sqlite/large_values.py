@@ -1,0 +1,58 @@
+"""Large values: kept once, beside the journal, and passed on by reference."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from tinyflow_nb.model.commit import Answer, Claim, Commit, NextRound, Settle
+
+LARGE = 32_768
+"""Characters from which a value is kept apart: the journal's rows stay small, and so do images."""
+MARK = "\x00"
+"""Begins a reference; no JSON text does."""
+
+
+class LargeValues:
+    def __init__(self, execute: Callable[..., Any]) -> None:
+        self._execute = execute
+        (self.any,) = execute("SELECT EXISTS(SELECT 1 FROM large_values)").fetchone()
+        """Whether there are references at all."""
+
+    def stored(self, run: str, text: str | None) -> str | None:
+        """The text, or the reference it was stored under; the same text of a run is stored once."""
+        if text is None or len(text) < LARGE:
+            return text
+        self.any = True
+        hash = hashlib.sha256(text.encode()).hexdigest()
+        self._execute("INSERT OR IGNORE INTO large_values VALUES(?,?,?)", (run, hash, text))
+        return MARK + hash
+
+    def resolved(self, run: str, value: str | None) -> str | None:
+        if value is None or value[:1] != MARK:
+            return value
+        row = self._execute("SELECT body FROM large_values WHERE run=? AND hash=?", (run, value[1:])).fetchone()
+        return str(row[0])
+
+    def commit_stored(self, commit: Commit) -> Commit:
+        for step in commit.steps:
+            if type(step) in (Settle, NextRound, Answer) and step.value and len(step.value) >= LARGE:  # type: ignore[union-attr]
+                break
+        else:
+            return commit
+        steps = tuple(
+            step._replace(value=self.stored(commit.run, step.value))  # type: ignore[call-arg]
+            if isinstance(step, (Settle, NextRound, Answer))
+            else step
+            for step in commit.steps
+        )
+        return commit._replace(steps=steps)
+
+    def claim_resolved(self, claim: Claim) -> Claim:
+        run = claim.run
+        return claim._replace(
+            values={node: self.resolved(run, value) for node, value in claim.values.items()},
+            previous=self.resolved(run, claim.previous),
+            gather=tuple(self.resolved(run, v) for v in claim.gather) if claim.gather is not None else None,
+        )

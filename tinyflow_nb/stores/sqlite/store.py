@@ -1,0 +1,412 @@
+"""StateStore and DefinitionStore in one SQLite file.
+
+A run is rebuilt from its journal into an image, and the image kept while it is of use. Within each
+write transaction an image first catches up with what other processes wrote, so every decision is
+made on the present, under the file's one write lock: nothing conflicts, nothing is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+from urllib.parse import parse_qs
+
+from tinyflow_nb.errors import InvalidOperation, SettingsError, StoreError
+from tinyflow_nb.model.commit import Commit, NewRun, Outcome
+from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.shape import Shape, shape_of
+from tinyflow_nb.model.state import ChainState, RunPage, RunSummary
+from tinyflow_nb.model.status import TERMINAL, Status
+from tinyflow_nb.model.trigger import Trigger
+from tinyflow_nb.ports import Clock, PublishedVersion, RunHeader
+from tinyflow_nb.stores.reading import event_of, state_of
+from tinyflow_nb.stores.run_image import RunImage
+from tinyflow_nb.stores.sqlite import codec
+from tinyflow_nb.stores.sqlite.database import Database
+from tinyflow_nb.stores.sqlite.definitions import Definitions
+from tinyflow_nb.stores.sqlite.large_values import LargeValues
+from tinyflow_nb.stores.sqlite.liveness import is_dead
+from tinyflow_nb.stores.summaries import header_of
+
+IMAGES = 512
+"""Runs kept as images; the longest unused goes first, and is rebuilt if it is needed again."""
+WATCH_SECONDS = 0.05
+CHUNKS_KEPT = 20_000
+
+
+class _Held:
+    """An image, and the newest journal row it has in it."""
+
+    __slots__ = ("image", "n", "version")
+
+    def __init__(self, image: RunImage, n: int, version: int) -> None:
+        self.image = image
+        self.n = n
+        self.version = version
+
+
+class SqliteStore:
+    def __init__(self, path: str, clock: Clock, *, full: bool = False) -> None:
+        """
+        Args:
+            full: wait for the disk at each commit (survives a power cut too); otherwise what is
+                committed survives the process.
+        """
+        self._clock = clock
+        self.now = clock.now
+        self._database = Database(path, full=full)
+        self._database.failed = self._forget_images
+        self._images: OrderedDict[str, _Held] = OrderedDict()
+        self._shapes: dict[str, Shape] = {}
+        self._version = 0
+        """Counts the changes other processes made to the file."""
+        self._seen_data_version = -1
+
+    @classmethod
+    def at(cls, address: str, clock: Clock) -> SqliteStore:
+        """From the part of an address behind `sqlite://`.
+
+        Raises:
+            SettingsError
+        """
+        path, _, query = address.partition("?")
+        options = {key: values[-1] for key, values in parse_qs(query).items()}
+        synchronous = options.pop("synchronous", "NORMAL").upper()
+        if options or synchronous not in ("NORMAL", "FULL") or not path.startswith("/") or path == "/":
+            raise SettingsError(
+                f"sqlite://{address}: use sqlite:///relative.db or sqlite:////absolute.db,"
+                " and no option but ?synchronous=FULL or NORMAL"
+            )
+        return cls(os.path.expanduser(path[1:]), clock, full=synchronous == "FULL")
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        self._database.open()
+        stack.push_async_callback(self._database.close)
+        self._execute = self._database.db.execute
+        self._definitions = Definitions(self._database, self._clock)
+        self._large = LargeValues(self._execute)
+        self.put = self._definitions.put
+        self.get = self._definitions.get
+        self.publish = self._definitions.publish
+        self.resolve = self._definitions.resolve
+        self.published = self._definitions.published
+
+    # ------------------------------------------------------------------ changing runs
+
+    async def create(self, new: NewRun, shape: Shape) -> Outcome | None:
+        return await self._database.run(lambda: self._create(new, shape))
+
+    def _create(self, new: NewRun, shape: Shape) -> Outcome | None:
+        at = self.now()
+        new = new._replace(inputs=self._large.stored(new.run, new.inputs) or "")
+        try:
+            self._execute("INSERT INTO journal VALUES(?, 0, ?)", (new.run, codec.row_of_new(new, at)))
+        except sqlite3.IntegrityError:
+            return None
+        self._shapes[new.definition] = shape
+        image = RunImage(new, shape, at)
+        outcome = image.begin()
+        self._keep(new.run, _Held(image, 0, self._version))
+        self._execute(
+            "INSERT INTO runs(run, chain, name, definition, status, created, touched, waiting, parent,"
+            " error, worker) VALUES(?,?,?,?,?,?,?,0,?,'',?)",
+            (new.run, new.chain, new.chain.partition("@")[0], new.definition, outcome.status, at, at,
+             new.context.get("parent", ""), new.worker),
+        )  # fmt: skip
+        return self._with_values(outcome)
+
+    async def commit(self, commit: Commit) -> Outcome | None:
+        return await self._database.run(lambda: self._commit(commit))
+
+    def _commit(self, commit: Commit) -> Outcome | None:
+        held = self._hold(commit.run)
+        if held is None:
+            return None
+        image = held.image
+        if not image.accepts(commit):
+            return None
+        commit = self._large.commit_stored(commit)
+        before = (image.status, image.parked)
+        at = self.now()
+        outcome = image.apply(commit, at)
+        self._append(held, codec.row_of_commit(commit, at))
+        if before != (image.status, image.parked):
+            self._update_summary(image, commit.worker)
+        return self._with_values(outcome)
+
+    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
+        return await self._database.run(lambda: self._claim(trigger, worker, lease))
+
+    def _claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
+        held = self._hold(trigger.run)
+        if held is None:
+            return None
+        image = held.image
+        at = self.now()
+        holder = image.units[trigger.unit].worker if trigger.unit in image.units else ""
+        unit = image.claimable(trigger, at, trigger.kind == "lease" and is_dead(holder))
+        if unit is None or (trigger.kind == "lease" and self._renewed(trigger.run, unit.name, unit.token, at)
+                            and not is_dead(holder)):  # fmt: skip
+            return None
+        before = (image.status, image.parked)
+        outcome = image.take_one(unit, worker, lease, at)
+        self._append(held, codec.row_of_take(unit.name, worker, lease, at))
+        if before != (image.status, image.parked) or trigger.kind == "lease":
+            self._update_summary(image, worker)
+        return self._with_values(outcome)
+
+    def _append(self, held: _Held, row: str) -> None:
+        held.n += 1
+        self._execute("INSERT INTO journal VALUES(?,?,?)", (held.image.new.run, held.n, row))
+
+    def _update_summary(self, image: RunImage, worker: str) -> None:
+        error = (image.error or {}).get("message", "")
+        self._execute(
+            "UPDATE runs SET status=?, finished=?, touched=?, waiting=?, error=?,"
+            " worker=CASE WHEN ?='' THEN worker ELSE ? END WHERE run=?",
+            (image.status, image.finished_at, image.touched_at, image.parked, error, worker, worker,
+             image.new.run),
+        )  # fmt: skip
+
+    def renew(self, claims: Sequence[tuple[str, str, int]], lease: float) -> list[tuple[str, str, int]]:
+        until = self.now() + lease
+        rows = [(run, unit, token, until) for run, unit, token in claims]
+        runs = sorted({run for run, _, _ in claims})
+
+        def write(db: sqlite3.Connection) -> set[str]:
+            db.executemany("INSERT OR REPLACE INTO renewals VALUES(?,?,?,?)", rows)
+            marks = ",".join("?" * len(runs))
+            live = db.execute(f"SELECT run FROM runs WHERE finished IS NULL AND run IN ({marks})", runs)
+            return {run for (run,) in live}
+
+        live = self._database.renew(write)
+        return [claim for claim in claims if claim[0] not in live]
+
+    def _renewed(self, run: str, unit: str, token: int, at: float) -> bool:
+        row = self._execute("SELECT token, expires FROM renewals WHERE run=? AND unit=?", (run, unit)).fetchone()
+        return row is not None and row[0] == token and at < row[1]
+
+    # ------------------------------------------------------------------ images
+
+    def _hold(self, run: str) -> _Held | None:
+        """The run's image, caught up with the file."""
+        (data_version,) = self._execute("PRAGMA data_version").fetchone()
+        if data_version != self._seen_data_version:
+            self._seen_data_version = data_version
+            self._version += 1
+        held = self._images.get(run)
+        if held is None:
+            return self._rebuild(run)
+        if held.version != self._version:
+            self._catch_up(held)
+        return held
+
+    def _rebuild(self, run: str) -> _Held | None:
+        row = self._execute("SELECT body FROM journal WHERE run=? AND n=0", (run,)).fetchone()
+        if row is None:
+            return None
+        new, at = codec.new_of(row[0])
+        held = _Held(RunImage(new, self._shape(new.definition), at), 0, self._version)
+        outcome = held.image.begin()
+        held.image.events = list(outcome.events)
+        self._catch_up(held)
+        held.image.events = []
+        self._keep(run, held)
+        return held
+
+    def _catch_up(self, held: _Held) -> None:
+        run = held.image.new.run
+        rows = self._execute("SELECT n, body FROM journal WHERE run=? AND n>? ORDER BY n", (run, held.n))
+        for n, body in rows.fetchall():
+            codec.replay(held.image, body)
+            held.n = n
+        held.version = self._version
+
+    def _keep(self, run: str, held: _Held) -> None:
+        self._images[run] = held
+        if len(self._images) > IMAGES:
+            self._images.popitem(last=False)
+
+    def _forget_images(self) -> None:
+        self._images.clear()
+
+    def _shape(self, hash: str) -> Shape:
+        shape = self._shapes.get(hash)
+        if shape is None:
+            row = self._execute("SELECT body FROM definitions WHERE hash=?", (hash,)).fetchone()
+            if row is None:
+                raise StoreError(f"{self._database.path} lacks the definition #{hash[:8]} of one of its runs")
+            shape = shape_of(ChainDefinition.model_validate_json(row[0]))
+            if len(self._shapes) > 256:
+                self._shapes.clear()
+            self._shapes[hash] = shape
+        return shape
+
+    def _with_values(self, outcome: Outcome) -> Outcome:
+        """Claims carry JSON texts, never references."""
+        if not self._large.any:
+            return outcome
+        return outcome._replace(claims=tuple(self._large.claim_resolved(c) for c in outcome.claims))
+
+    # ------------------------------------------------------------------ reading
+
+    async def _image(self, run: str) -> RunImage | None:
+        held = await self._database.read(lambda: self._hold(run))
+        return held.image if held else None
+
+    async def state(self, run: str, *, outputs: bool = True) -> ChainState | None:
+        def read() -> ChainState | None:
+            held = self._hold(run)
+            return state_of(held.image, outputs=outputs, resolve=self._resolver(run)) if held else None
+
+        return await self._database.read(read)
+
+    async def header(self, run: str) -> RunHeader | None:
+        image = await self._image(run)
+        if image is None:
+            return None
+        header = header_of(image)
+        return header._replace(inputs=self._large.resolved(run, header.inputs) or "{}")
+
+    async def values(self, run: str, nodes: Sequence[str]) -> dict[str, str | None]:
+        def read() -> dict[str, str | None]:
+            held = self._hold(run)
+            if held is None:
+                return dict.fromkeys(nodes)
+            return {node: self._large.resolved(run, held.image.value(node)) for node in nodes}
+
+        return await self._database.read(read)
+
+    async def pending(self, run: str) -> list[Trigger]:
+        image = await self._image(run)
+        return image.pending(is_dead) if image else []
+
+    async def events(self, run: str, after: int = 0) -> list[Event]:
+        def read() -> list[Event]:
+            held = self._hold(run)
+            if held is None or held.image.seq <= after:
+                return []
+            image = RunImage(held.image.new, held.image.shape, held.image.created_at)
+            image.events = list(image.begin().events)
+            rows = self._execute("SELECT body FROM journal WHERE run=? AND n>0 AND n<=? ORDER BY n", (run, held.n))
+            for (body,) in rows.fetchall():
+                codec.replay(image, body)
+            resolve = self._resolver(run)
+            return [event_of(raw, resolve) for raw in image.events if raw[0] > after]
+
+        return await self._database.read(read)
+
+    def _resolver(self, run: str) -> Any:
+        return lambda value: self._large.resolved(run, value)
+
+    async def append_chunks(self, run: str, chunks: Sequence[Event]) -> None:
+        body = codec.encode([(e.seq, e.type, e.node, e.at, e.data) for e in chunks])
+
+        def write() -> None:
+            (last,) = self._execute("SELECT max(n + count) FROM chunks WHERE run=?", (run,)).fetchone()
+            n = last or 0
+            self._execute("INSERT INTO chunks VALUES(?,?,?,?)", (run, n, len(chunks), body))
+            if n % CHUNKS_KEPT + len(chunks) >= CHUNKS_KEPT:
+                self._execute("DELETE FROM chunks WHERE run=? AND n<?", (run, n - CHUNKS_KEPT))
+
+        await self._database.run(write)
+
+    async def chunks(self, run: str, after: int = 0) -> tuple[list[Event], int]:
+        def read() -> tuple[list[Event], int]:
+            sql = "SELECT n, count, body FROM chunks WHERE run=? AND n+count>? ORDER BY n"
+            found: list[Event] = []
+            end = after
+            for n, count, body in self._execute(sql, (run, after)).fetchall():
+                events = [Event(seq, EventType(type), node, at, data) for seq, type, node, at, data in json.loads(body)]
+                if n > end:
+                    found.append(Event(events[0].seq, EventType.GAP, data={"missing": n - end}))
+                found += events[max(0, after - n) :]
+                end = n + count
+            return found, end
+
+        return await self._database.read(read)
+
+    async def runs(
+        self, *, chain: str = "", status: Status | None = None, waiting: bool = False,
+        limit: int = 50, cursor: str = "",
+    ) -> RunPage:  # fmt: skip
+        conditions = {
+            "(chain=:chain OR name=:chain)": chain,
+            "status=:status": status,
+            "waiting>0 AND finished IS NULL": waiting,
+            "id<(SELECT id FROM runs WHERE run=:cursor)": cursor,
+        }
+        where = " AND ".join(sql for sql, given in conditions.items() if given) or "1"
+        sql = (
+            "SELECT run, chain, status, created, finished, waiting, parent, error, worker FROM runs"
+            f" WHERE {where} ORDER BY id DESC LIMIT :limit"
+        )
+        given = {"chain": chain, "status": status, "cursor": cursor, "limit": limit + 1}
+        rows = await self._database.read(lambda: self._execute(sql, given).fetchall())
+        found = [
+            RunSummary(
+                run, chain_, Status(status_), created, finished, forms, parent, error,
+                orphaned=status_ in ("READY", "RUNNING") and is_dead(worker),
+            )
+            for run, chain_, status_, created, finished, forms, parent, error, worker in rows
+        ]  # fmt: skip
+        return RunPage(found[:limit], found[limit - 1].id if len(found) > limit else "")
+
+    # ------------------------------------------------------------------ forgetting
+
+    async def delete(self, run: str) -> bool:
+        image = await self._image(run)
+        if image is None:
+            return False
+        if image.status not in TERMINAL:
+            raise InvalidOperation(f"run {run} is {image.status}: stop it first")
+        await self._database.run(lambda: self._forget([run]))
+        return True
+
+    def _forget(self, runs: list[str]) -> None:
+        for table in ("journal", "runs", "renewals", "large_values", "chunks"):
+            for run in runs:
+                self._execute(f"DELETE FROM {table} WHERE run=?", (run,))
+        for run in runs:
+            self._images.pop(run, None)
+        self._execute(
+            "DELETE FROM definitions WHERE hash NOT IN (SELECT definition FROM runs)"
+            " AND hash NOT IN (SELECT hash FROM versions) AND at < ?",
+            (self.now() - 86_400.0,),  # one that was just put may be about to be run
+        )
+
+    async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
+        now = self.now()
+        sql = "SELECT run FROM runs WHERE finished IS NOT NULL AND finished <= ? LIMIT 1000"
+        while True:
+            old = await self._database.read(lambda: self._execute(sql, (now - retention,)).fetchall())
+            if not old:
+                break
+            await self._database.run(lambda rows=old: self._forget([run for (run,) in rows]))  # type: ignore[misc]
+        sql_waiting = "SELECT run FROM runs WHERE finished IS NULL AND status='SUSPENDED' AND touched <= ?"
+        rows = await self._database.read(lambda: self._execute(sql_waiting, (now - suspended_ttl,)).fetchall())
+        return [run for (run,) in rows]
+
+    async def watch(self, runs: Mapping[str, int], timeout: float) -> set[str]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
+        while True:
+            changed = await self._database.read(lambda: self._changed(runs))
+            left = until - loop.time()
+            if changed or left <= 0:
+                return changed
+            await asyncio.sleep(min(WATCH_SECONDS, left))
+
+    def _changed(self, runs: Mapping[str, int]) -> set[str]:
+        (data_version,) = self._execute("PRAGMA data_version").fetchone()
+        if data_version == self._seen_data_version and all(run in self._images for run in runs):
+            return {run for run, seq in runs.items() if self._images[run].image.seq > seq}
+        held = {run: self._hold(run) for run in runs}
+        return {run for run, seq in runs.items() if (h := held[run]) is None or h.image.seq > seq}

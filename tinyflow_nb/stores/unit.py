@@ -1,0 +1,71 @@
+"""Unit: one unit of work of a run - a node, or one item of an `each` node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyflow_nb.model.shape import NodeShape
+from tinyflow_nb.model.status import Status
+
+
+class Unit:
+    """Mutable, owned by its RunImage."""
+
+    __slots__ = (
+        "attempt", "data_left", "dead", "deaths", "due", "edges_left", "expires", "finished_at",
+        "index", "info", "item_values", "items_left", "items_next", "judged", "name", "parent",
+        "previous", "round", "shape", "started_at", "status", "token", "value", "waiting_for",
+        "winner", "worker",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, shape: NodeShape, edges: int, data: int,
+        parent: Unit | None = None, index: int = 0,
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.shape = shape
+        self.parent = parent
+        self.index = index
+        self.status = Status.READY
+        self.edges_left = edges
+        self.data_left = data
+        self.dead = ""
+        """The skipped source it can't do without."""
+        self.winner = ""
+        """`join="any"`: the source that came first."""
+        self.token = 0
+        self.worker = ""
+        self.expires = 0.0
+        self.deaths = 0
+        self.attempt = 0
+        self.round = 1
+        self.judged = False
+        self.due = 0.0
+        self.value: str | None = None
+        self.previous: str | None = None
+        self.info: dict[str, Any] | None = None
+        self.waiting_for: dict[str, Any] | None = None
+        self.item_values: tuple[str, ...] | None = None
+        self.items_next = 0
+        self.items_left = 0
+        self.started_at: float | None = None
+        self.finished_at: float | None = None
+
+    @property
+    def settled_for_good(self) -> bool:
+        """Kept by a retry of the run (SEMANTICS 13)."""
+        if self.status in (Status.SUCCEEDED, Status.SKIPPED):
+            return True
+        return self.status is Status.FAILED and bool(self.info and self.info.get("handled_by"))
+
+    def reopen(self) -> None:
+        """Back to the start, with what its settled parents told it."""
+        self.status = Status.READY
+        self.token = 0
+        self.deaths = self.attempt = 0
+        self.round = 1
+        self.judged = False
+        self.due = 0.0
+        self.value = self.previous = self.info = self.waiting_for = self.item_values = None
+        self.items_next = self.items_left = 0
+        self.started_at = self.finished_at = None
