@@ -51,7 +51,7 @@ def llm_call() -> Callable[..., Call]:
             id="draft",
             type="llm",
             parameters=parameters,
-            options={"models": ["fake"], "prompt": prompt, **options},
+            options={"models": ["fake"], "prompt": prompt, "max_steps": 8, "reasks": 2, **options},
         )
         return Call(
             node, dict(arguments or {}), dict(scope or {}), frozenset(skipped),

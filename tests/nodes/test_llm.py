@@ -185,6 +185,19 @@ async def test_rule_35_a_tools_own_error_is_the_nodes(llm_call: MakeCall) -> Non
         await node(fake=model).execute(llm_call(module={"broken": broken}, tools=["broken"]))
 
 
+async def test_rule_35_a_tool_that_misses_a_secret_is_no_reason_for_the_next_model(
+    llm_call: MakeCall,
+) -> None:
+    def stock() -> int:
+        raise SecretMissing("the shop's key")
+
+    other = Model("never asked")
+    call = llm_call(module={"stock": stock}, tools=["stock"], models=["fake", "other"])
+    with pytest.raises(SecretMissing, match="the shop's key"):
+        await node(fake=Model(tool_call("stock", "{}")), other=other).execute(call)
+    assert other.asked == []
+
+
 async def test_rule_35_tool_calls_are_bounded(llm_call: MakeCall) -> None:
     counted = []
 
@@ -250,6 +263,17 @@ async def test_settings_reach_the_model(llm_call: MakeCall) -> None:
     model = Model("hi")
     await node(fake=model).execute(llm_call(settings={"temperature": 0, "max_tokens": 5}))
     assert model.infos[0].model_settings == {"temperature": 0, "max_tokens": 5}
+
+
+async def test_a_tool_called_wrongly_too_often_is_an_error(llm_call: MakeCall) -> None:
+    def double(n: int) -> int:
+        return 2 * n
+
+    call = llm_call(module={"double": double}, tools=["double"], reasks=1)
+    with pytest.raises(
+        ModelError, match="model 'fake' gave no valid answer: n: Input should be a valid integer"
+    ):
+        await node(fake=Model(*[tool_call("double", '{"n": "many"}')] * 3)).execute(call)
 
 
 async def test_a_setting_nobody_reads_is_refused(llm_call: MakeCall) -> None:

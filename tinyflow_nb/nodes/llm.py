@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from tinyflow_nb.errors import MissingExtra, ModelError, TinyflowError
-from tinyflow_nb.nodes.llm_fallback import TRY_NEXT, none_answered
+from tinyflow_nb.errors import MissingExtra, ModelError, SecretMissing, TinyflowError
+from tinyflow_nb.nodes.llm_fallback import ModelUnusable, none_answered
 from tinyflow_nb.nodes.llm_prompt import prompt_messages
 from tinyflow_nb.ports import NodeCall, Produced
 from tinyflow_nb.settings import get_settings
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from tinyflow_nb.nodes.llm_models import Client
 
     OpenClient = Callable[[str], AbstractAsyncContextManager[Client]]
-
-MAX_STEPS = 8
-REASKS = 2
 
 
 class LlmNode:
@@ -53,14 +50,21 @@ class LlmNode:
         names = _models(call)
         failures: list[TinyflowError] = []
         for position, name in enumerate(names, 1):
-            try:
-                async with (self._open_client or library.open_client)(name) as client:
-                    answer: Produced = await library.ask(question, client, last=position == len(names))
-                    return answer
-            except TRY_NEXT as error:
-                failures.append(error)
-                if position < len(names):
-                    call.emit("progress", {"model": name, "error": str(error), "next": names[position]})
+            async with AsyncExitStack() as stack:
+                try:
+                    opened = (self._open_client or library.open_client)(name)
+                    client = await stack.enter_async_context(opened)
+                except (ModelUnusable, SecretMissing, MissingExtra) as error:
+                    failures.append(error)
+                else:  # what a tool raises from here on is the node's own error
+                    try:
+                        answer: Produced = await library.ask(question, client, last=position == len(names))
+                        return answer
+                    except ModelUnusable as error:
+                        failures.append(error)
+            if position < len(names):
+                failed = {"model": name, "error": str(failures[-1]), "next": names[position]}
+                call.emit("progress", failed)
         raise none_answered(failures) from failures[-1]
 
 
@@ -95,8 +99,8 @@ async def _question(call: NodeCall) -> Question:
         output_type=call.output_type,
         tools=[_tool(call, name) for name in options.get("tools") or ()],
         settings=dict(options.get("settings") or {}),
-        max_steps=options.get("max_steps", MAX_STEPS),
-        reasks=options.get("reasks", REASKS),
+        max_steps=options["max_steps"],
+        reasks=options["reasks"],
         emit=call.emit,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_type_hints
 
 from pydantic_ai import Agent, NativeOutput, PromptedOutput, RunContext, ToolOutput, capture_run_messages
-from pydantic_ai.exceptions import AgentRunError, ModelContextWindowExceededError, ModelHTTPError
+from pydantic_ai.exceptions import AgentRunError, ModelContextWindowExceededError, ModelHTTPError, UserError
 from pydantic_ai.messages import (
     AgentStreamEvent,
     FunctionToolCallEvent,
@@ -93,6 +93,8 @@ async def ask(question: Question, client: Client, *, last: bool = True) -> Produ
         except AgentRunError as error:
             if mode != "native" or not _schema_refused(error):
                 raise explained(error, client, question.output_type, said) from error
+        except UserError as error:
+            raise ModelError(f"model {client.name!r}: {error.message}") from error
     with capture_run_messages() as said:
         try:
             return await _ask(question, client, "prompted")

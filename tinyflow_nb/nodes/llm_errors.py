@@ -45,7 +45,9 @@ def explained(
         case OutputTokenLimitExceeded():
             return ModelError(f"{name} reached its token limit within the answer: raise max_tokens", answer)
     reason = _invalid(error)
-    wanted = getattr(question_type, "__name__", None) or str(question_type)
+    wanted = (
+        "answer" if question_type in (None, str) else getattr(question_type, "__name__", str(question_type))
+    )
     quoted = f"; it said: {_quote(answer)}" if answer else ""
     return ModelError(_clean(f"{name} gave no valid {wanted}: {reason}{quoted}"), answer)
 

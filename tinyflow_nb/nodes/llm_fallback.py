@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinyflow_nb.errors import MissingExtra, ModelError, SecretMissing, TinyflowError
+from tinyflow_nb.errors import ModelError, TinyflowError
 
 
 class ModelUnusable(ModelError):
     """This model can't be reached, refused, or its provider's package is missing."""
-
-
-TRY_NEXT = (ModelUnusable, SecretMissing, MissingExtra)
 
 
 def none_answered(failures: Sequence[TinyflowError]) -> TinyflowError:
