@@ -11,18 +11,13 @@ if TYPE_CHECKING:
     from tinyflow_nb.decorators import (
         Chain as Chain,
         Input as Input,
-        Output as Output,
         Retry as Retry,
-        assistant as assistant,
         chain as chain,
         confirm as confirm,
         default as default,
         llm as llm,
         node as node,
-        prompt as prompt,
-        secret as secret,
         tool as tool,
-        user as user,
     )
     from tinyflow_nb.engine.connect import connect as connect
     from tinyflow_nb.engine.executor import ChainExecutor as ChainExecutor
@@ -43,14 +38,19 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.events import Event as Event, EventType as EventType
     from tinyflow_nb.model.state import ChainState as ChainState, NodeState as NodeState
     from tinyflow_nb.model.status import Status as Status
+    from tinyflow_nb.prompts import (
+        Output as Output,
+        Prompt as Prompt,
+        assistant as assistant,
+        prompt as prompt,
+        user as user,
+    )
+    from tinyflow_nb.secrets import secret as secret
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "tinyflow_nb.decorators": (
-        "Chain", "Input", "Output", "Retry", "assistant", "chain", "confirm", "default", "llm", "node",
-        "prompt", "secret", "tool", "user",
-    ),
+    "tinyflow_nb.decorators": ("Chain", "Input", "Retry", "chain", "confirm", "default", "llm", "node", "tool"),
     "tinyflow_nb.engine.connect": ("connect",),
     "tinyflow_nb.engine.executor": ("ChainExecutor",),
     "tinyflow_nb.errors": (
@@ -62,6 +62,8 @@ _HOMES = {
     "tinyflow_nb.model.events": ("Event", "EventType"),
     "tinyflow_nb.model.state": ("ChainState", "NodeState"),
     "tinyflow_nb.model.status": ("Status",),
+    "tinyflow_nb.prompts": ("Output", "Prompt", "assistant", "prompt", "user"),
+    "tinyflow_nb.secrets": ("secret",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

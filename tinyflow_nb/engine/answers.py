@@ -35,9 +35,9 @@ def answer_step(
     if unit is None:
         return None
     asked = waiting[unit].waiting_for or {}
-    value = check_answer(asked["schema"], answer, asked.get("initial"))
     adapter = plan.nodes[node_of(unit)].output if plan else None
-    text = _text(adapter, value, unit)
+    value = check_answer(asked["schema"], answer, asked.get("initial"), adapter)
+    text = to_json(value, None, unit)
     spec = definition.node(node_of(unit))
     is_item = item_of(unit) is not None
     arrivals = () if is_item else shape_of(definition).nodes[spec.id].done
@@ -75,15 +75,3 @@ def _unit(state: ChainState, waiting: dict[str, NodeState], node: str, answer_id
         raise ResumeError(f"several nodes wait; say which with node=: {open_forms}")
     return next(iter(waiting))
 
-
-def _text(adapter: Any, value: Any, unit: str) -> str:
-    if adapter is None:
-        return to_json(value, None, unit)
-    from pydantic import ValidationError
-
-    try:
-        return to_json(adapter.validate_python(value), adapter, unit)
-    except ValidationError as e:
-        faults = [(".".join(map(str, f["loc"])), f["msg"]) for f in e.errors()]
-        told = "; ".join(f"{field}: {message}" if field else message for field, message in faults)
-        raise ResumeError(f"the answer to {unit} does not fit: {told}", [f for f, _ in faults if f]) from None

@@ -49,7 +49,10 @@ def _fault(spec: InputDefinition, value: Any) -> str | None:
         return None
     if not schema:
         return None
-    from tinyflow_nb.language.forms import faults
+    from tinyflow_nb.language.form_schema import violations
 
-    found = faults(schema, value)
-    return "; ".join(found) if found else None
+    found = [
+        f"{'.'.join(map(str, v.path))}: {v.message}" if v.path else v.message
+        for v in violations(schema, value, schema)
+    ]
+    return "; ".join(found) or None

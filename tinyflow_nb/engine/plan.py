@@ -54,7 +54,7 @@ class NodePlan:
 class Plan:
     """A chain."""
 
-    __slots__ = ("constants", "definition", "module", "nodes", "shape")
+    __slots__ = ("constants", "definition", "module", "nodes", "prints", "shape")
 
     def __init__(
         self, definition: ChainDefinition, module: CellModule, nodes: dict[str, NodePlan], shape: Shape
@@ -64,6 +64,8 @@ class Plan:
         self.nodes = nodes
         self.shape = shape
         self.constants = definition.constants
+        self.prints = "print" in definition.source or "log" in definition.source
+        """Whether its functions may write log lines; catching them is not free."""
 
 
 def make_plan(

@@ -44,7 +44,10 @@ class Registry:
         if found is None:
             raise UnknownChain(await self._unknown(name, version))
         hash, number = found
-        return Resolved(await self.get(hash), f"{name}@{number}")
+        definition = await self.get(hash)
+        if definition.name != name:  # the same content may be published under several names
+            definition = definition.model_copy(update={"name": name})
+        return Resolved(definition, f"{name}@{number}")
 
     async def get(self, hash: str) -> ChainDefinition:
         """Raises UnknownChain if the store does not have it."""

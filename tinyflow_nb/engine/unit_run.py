@@ -112,7 +112,7 @@ class UnitRun:
         node, worker = self._node, self._worker
         attempt = worker.attempts.begin(claim, node.timeout)
         call.attempt = attempt
-        if self._live.plan.module.prints or not node.is_code:
+        if self._live.plan.prints or not node.is_code:
             print_sink.set(lambda text: call.writer.log("print", text))
         try:
             if node.is_code:

@@ -60,7 +60,7 @@ class _Collected:
 
     def ends(self, value: Any) -> bool:
         """Take one value; True after `Output(x)`."""
-        from tinyflow_nb.decorators import Output
+        from tinyflow_nb.prompts import Output
 
         if isinstance(value, Output):
             self._final = Produced(value.value, {})

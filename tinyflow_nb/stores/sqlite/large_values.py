@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from tinyflow_nb.model.commit import Answer, Claim, Commit, NextRound, Settle
+from tinyflow_nb.model.commit import Answer, Claim, Commit, NextRound, Settle, Step
 
 LARGE = 32_768
 """Characters from which a value is kept apart: the journal's rows stay small, and so do images."""
@@ -37,17 +37,14 @@ class LargeValues:
 
     def commit_stored(self, commit: Commit) -> Commit:
         for step in commit.steps:
-            if type(step) in (Settle, NextRound, Answer) and step.value and len(step.value) >= LARGE:  # type: ignore[union-attr]
-                break
-        else:
-            return commit
-        steps = tuple(
-            step._replace(value=self.stored(commit.run, step.value))  # type: ignore[call-arg]
-            if isinstance(step, (Settle, NextRound, Answer))
-            else step
-            for step in commit.steps
-        )
-        return commit._replace(steps=steps)
+            if isinstance(step, Settle | NextRound | Answer) and len(step.value or "") >= LARGE:
+                return commit._replace(steps=tuple(self._step_stored(commit.run, s) for s in commit.steps))
+        return commit
+
+    def _step_stored(self, run: str, step: Step) -> Step:
+        if isinstance(step, Settle | NextRound | Answer) and step.value is not None:
+            return step._replace(value=self.stored(run, step.value) or "")
+        return step
 
     def claim_resolved(self, claim: Claim) -> Claim:
         run = claim.run
