@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, overload
 
-if TYPE_CHECKING:
-    from tinyflow_nb.model.definition import Retry
+from tinyflow_nb.prompts import Output, assistant, prompt, user
+from tinyflow_nb.secrets import secret
+
+__all__ = [
+    "Chain", "Default", "Input", "Mark", "NodeOptions", "Output", "Retry", "assistant", "chain", "confirm",
+    "default", "llm", "node", "prompt", "secret", "tool", "user",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +79,19 @@ class Chain:
 
     deadline: float | str | None = None
     max_concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """`retry=Retry(...)`: `max` further attempts, exponentially longer apart, with jitter.
+
+    `wait` and `max_wait` are seconds; `on` is the exception class, or a tuple of those, to retry on.
+    """
+
+    max: int = 3
+    wait: float = 1.0
+    max_wait: float = 60.0
+    on: type[Exception] | str | Sequence[type[Exception] | str] = ()
 
 
 class NodeOptions(TypedDict, total=False):

@@ -132,6 +132,8 @@ class ChainDefinition(Frozen):
     inputs: tuple[InputDefinition, ...] = ()
     constants: dict[str, JsonValue] = {}
     """JSON constants of the cell that expressions and prompts may name."""
+    bindings: tuple[str, ...] = ()
+    """Names the source takes from outside (`--bind`): their values belong to the run."""
     output_schema: dict[str, Any] | None = None
     settings: ChainSettings = ChainSettings()
     hash: str

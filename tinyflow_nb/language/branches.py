@@ -1,0 +1,104 @@
+"""Comparisons with a node's fixed values: impossible ones, and values no branch covers (SEMANTICS 37)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tinyflow_nb.errors import ExpressionError
+from tinyflow_nb.language import expressions
+from tinyflow_nb.language.draft import NodeDraft
+from tinyflow_nb.language.source import Report
+from tinyflow_nb.language.words import did_you_mean
+from tinyflow_nb.language.written import Written
+
+
+def check_branches(
+    drafts: list[NodeDraft], schemas: Mapping[str, Mapping[str, Any]], report: Report
+) -> None:
+    """`schemas` are those of nodes (without `each`) and inputs by name."""
+    values = {name: allowed for name, schema in schemas.items() if (allowed := _allowed(schema)) is not None}
+    for draft in drafts:
+        for written in _conditions(draft):
+            _check_comparisons(written, values, report)
+    _check_coverage(drafts, values, report)
+
+
+def _allowed(schema: Mapping[str, Any]) -> list[Any] | None:
+    """Every value the schema allows, if it lists them."""
+    if "enum" in schema:
+        return list(schema["enum"])
+    if "const" in schema:
+        return [schema["const"]]
+    if schema.get("type") == "boolean":
+        return [True, False]
+    if schema.get("type") == "null":
+        return [None]
+    if "$ref" in schema:
+        definitions = schema.get("$defs", {})
+        return _allowed(definitions.get(str(schema["$ref"]).rpartition("/")[2], {}))
+    if "anyOf" in schema:
+        parts = [_allowed({**part, "$defs": schema.get("$defs", {})}) for part in schema["anyOf"]]
+        return None if any(part is None for part in parts) else [v for part in parts if part for v in part]
+    return None
+
+
+def _conditions(draft: NodeDraft) -> list[Written]:
+    found = [draft.when, draft.until, *draft.inputs.values()]
+    if draft.each is not None:
+        found.append(draft.each.condition)
+    return [written for written in found if written is not None]
+
+
+def _check_comparisons(written: Written, values: Mapping[str, list[Any]], report: Report) -> None:
+    for name, op, constant in expressions.literal_comparisons(written.text):
+        allowed = values.get(name)
+        if allowed is None or constant is None or _is_in(constant, allowed):
+            continue
+        never = "never" if op in ("==", "in") else "always"
+        shown = ", ".join(_shown(value) for value in allowed)
+        near = did_you_mean(constant, [v for v in allowed if isinstance(v, str)]) if isinstance(constant, str) else ""
+        report.add(
+            written.place_of(report, name), f"{name!r} can't be {_shown(constant)}: this is {never} true",
+            near or f"it is one of {shown}",
+        )  # fmt: skip
+
+
+def _is_in(constant: Any, allowed: list[Any]) -> bool:
+    return any(value == constant and type(value) is type(constant) for value in allowed)
+
+
+def _shown(value: Any) -> str:
+    return {True: "true", False: "false", None: "none"}.get(value, repr(value)) if not isinstance(
+        value, (int, float)
+    ) or isinstance(value, bool) else repr(value)  # fmt: skip
+
+
+def _check_coverage(drafts: list[NodeDraft], values: Mapping[str, list[Any]], report: Report) -> None:
+    """A warning for each value of a node that makes the conditions of all its branches false."""
+    for draft in drafts:
+        allowed = values.get(draft.id)
+        if allowed is None or len(allowed) < 2 or allowed == [True, False]:
+            continue
+        conditions = [
+            d.when.text for d in drafts if d.when and draft.id in expressions.names(d.when.text)
+        ]
+        alone = [c for c in conditions if expressions.names(c) == {draft.id}]
+        reads_always = any(
+            d.when is None and draft.id in d.edges and d.edges[draft.id].kind == "data" for d in drafts
+        )
+        if not conditions or len(alone) < len(conditions) or reads_always:
+            continue
+        for value in allowed:
+            if not any(_may_be_true(condition, draft.id, value) for condition in conditions):
+                report.add(
+                    draft.function, f"no branch covers {draft.id} == {_shown(value)}",
+                    "add a node with that condition, if it should do something then", severity="warning",
+                )  # fmt: skip
+
+
+def _may_be_true(condition: str, name: str, value: Any) -> bool:
+    try:
+        return bool(expressions.evaluate(condition, {name: value}))
+    except ExpressionError:
+        return True

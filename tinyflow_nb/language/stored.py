@@ -1,0 +1,89 @@
+"""A definition's JSON, which anybody may have written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from tinyflow_nb.errors import DefinitionError, Problem
+from tinyflow_nb.language.analysis import Analysis, analyse
+from tinyflow_nb.language.source import Report, Source
+from tinyflow_nb.model.definition import SCHEMA_VERSION, ChainDefinition, NodeDefinition
+
+
+def load_json(text: str | bytes) -> ChainDefinition:
+    """See `tinyflow_nb.language.load`."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        _refuse("", f"this is no JSON: {error}")
+    if not isinstance(data, dict):
+        _refuse("", "this is JSON, but no definition of a chain")
+    name = str(data.get("name", ""))
+    version = data.get("schema_version", SCHEMA_VERSION)
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        _refuse(
+            name, f"the definition has schema version {version}, and this package reads up to {SCHEMA_VERSION}",
+            "install a newer tinyflow-nb",
+        )  # fmt: skip
+    try:
+        definition = ChainDefinition.model_validate(data)
+    except ValidationError as error:
+        raise DefinitionError([_problem(fault) for fault in error.errors()], name) from None
+    _check_source(definition)
+    return definition
+
+
+def _problem(fault: Any) -> Problem:
+    where = ".".join(str(part) for part in fault["loc"])
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return Problem(1, 1, f"the definition is not valid: {where + ': ' if where else ''}{message}")
+
+
+def _check_source(definition: ChainDefinition) -> None:
+    report = Report(Source(definition.source))
+    analysis = analyse(definition.name, definition.bindings, report)
+    if analysis is None or report.has_errors():
+        raise DefinitionError(report.problems("error"), definition.name)
+    if definition.hash != analysis.hash:
+        _refuse(
+            definition.name, f"the hash is {definition.hash[:8]}, but the source's is {analysis.hash[:8]}",
+            "make the definition from its source again",
+        )  # fmt: skip
+    for lie in _lies(definition, analysis):
+        _refuse(definition.name, f"{lie} than its source says", "make the definition from its source again")
+
+
+def _lies(definition: ChainDefinition, analysis: Analysis) -> list[str]:
+    """Where the graph is not what the source says."""
+    drafts = {draft.id: draft for draft in analysis.drafts}
+    found = []
+    if [node.id for node in definition.nodes] != list(drafts):
+        return ["the definition has other nodes"]
+    if set(definition.edges) != set(analysis.edges()):
+        found.append("the definition has other edges")
+    if [i.name for i in definition.inputs] != list(analysis.wiring.inputs):
+        found.append("the definition has other inputs")
+    if definition.constants.keys() != analysis.wiring.constants.keys():
+        found.append("the definition has other constants")
+    for node in definition.nodes:
+        draft = drafts[node.id]
+        each = draft.each
+        told = {
+            "type": draft.type, "line": draft.function.lineno, "parameters": tuple(draft.parameters),
+            "when": draft.when.text if draft.when else "", "until": draft.until.text if draft.until else "",
+            "after": tuple(draft.after), "on_error": draft.on_error,
+            "each": each and (each.variables, each.items.text, each.condition.text if each.condition else ""),
+            **{k: v for k, v in draft.settled.items() if k in NodeDefinition.model_fields},
+        }  # fmt: skip
+        kept: dict[str, Any] = {field: getattr(node, field) for field in told}
+        if node.each is not None:
+            kept["each"] = (node.each.variables, node.each.items, node.each.condition)
+        found += [f"node {node.id!r} has another {field}" for field in told if told[field] != kept[field]]
+    return found
+
+
+def _refuse(name: str, message: str, hint: str = "") -> NoReturn:
+    raise DefinitionError([Problem(1, 1, message, hint)], name)
