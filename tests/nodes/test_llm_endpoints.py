@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tinyflow_nb.errors import ModelError, SecretMissing
+from tinyflow_nb.nodes import llm_models
 from tinyflow_nb.nodes.llm import LlmNode
 
 MakeCall = Callable[..., Any]
@@ -125,6 +127,18 @@ async def test_two_names_point_at_any_compatible_endpoint(named: Endpoint, llm_c
     assert KEY not in named.keys[0]
 
 
+async def test_calls_at_one_time_share_a_client_and_leave_nothing_open(
+    named: Endpoint, llm_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+    build = llm_models._build
+    monkeypatch.setattr(llm_models, "_build", lambda *a: built.append(1) or build(*a))
+    named.script = [["a"]] * 8
+    await asyncio.gather(*(LlmNode().execute(llm_call(models=["plain"])) for _ in range(8)))
+    assert built == [1]
+    assert llm_models._in_use == {}
+
+
 @pytest.mark.parametrize("status", [500, 429, 503, 401, 404])
 async def test_an_error_names_endpoint_and_status_but_no_key(
     named: Endpoint, llm_call: MakeCall, status: int
@@ -174,8 +188,6 @@ async def test_no_answer_in_time(named: Endpoint, llm_call: MakeCall) -> None:
 async def test_a_cancelled_attempt_lets_go_at_once(
     named: Endpoint, llm_call: MakeCall, wait_until: Callable[..., Any]
 ) -> None:
-    import asyncio
-
     named.script = ["hang"]
     task = asyncio.create_task(LlmNode().execute(llm_call(models=["plain"])))
     await wait_until(lambda: named.requests)

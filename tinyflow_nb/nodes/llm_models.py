@@ -65,12 +65,41 @@ async def open_client(name: str) -> AsyncIterator[Client]:
             defaults = {"max_tokens": LOCAL_MAX_TOKENS}
         else:
             entry, defaults = settings.models.get(name) or NamedModel(model=name), {}
-        client = await asyncio.to_thread(_build, name, entry, defaults, settings)
-        await stack.enter_async_context(client.model)
-        yield client
+        yield Client(name, await stack.enter_async_context(_shared(name, entry, settings)), defaults)
 
 
-def _build(name: str, entry: NamedModel, defaults: dict[str, Any], settings: Settings) -> Client:
+class _InUse:
+    def __init__(self, building: asyncio.Future[Model]) -> None:
+        self.building = building
+        self.users = 0
+
+
+_in_use: dict[tuple[asyncio.AbstractEventLoop, str, NamedModel], _InUse] = {}
+
+
+@asynccontextmanager
+async def _shared(name: str, entry: NamedModel, settings: Settings) -> AsyncIterator[Model]:
+    """One HTTP client for all calls of a model at a time: making one costs more than many an answer.
+
+    The last to leave closes it, so nothing outlives the loop.
+    """
+    place = (asyncio.get_running_loop(), name, entry)
+    if place not in _in_use:
+        building = asyncio.to_thread(_build, name, entry, settings)
+        _in_use[place] = _InUse(asyncio.ensure_future(building))
+    held = _in_use[place]
+    held.users += 1
+    try:
+        model = await asyncio.shield(held.building)
+        async with model:
+            yield model
+    finally:
+        held.users -= 1
+        if not held.users:
+            del _in_use[place]
+
+
+def _build(name: str, entry: NamedModel, settings: Settings) -> Model:
     key = None
     if entry.key:
         if not os.environ.get(entry.key):
@@ -79,7 +108,7 @@ def _build(name: str, entry: NamedModel, defaults: dict[str, Any], settings: Set
     if entry.base_url:
         provider = OpenAIProvider(base_url=entry.base_url, api_key=key or "none")
         served = re.sub(r"^openai(-chat)?:", "", entry.model)
-        return Client(name, OpenAIChatModel(served, provider=provider, profile=SAYS_HOW_IT_ENDED), defaults)
+        return OpenAIChatModel(served, provider=provider, profile=SAYS_HOW_IT_ENDED)
     if ":" not in entry.model:
         raise ModelError(_unknown(name, settings))
     try:
@@ -94,7 +123,7 @@ def _build(name: str, entry: NamedModel, defaults: dict[str, Any], settings: Set
         package = extra[0] if extra else "pydantic-ai-slim"
         raise ModelUnusable(f"model {name!r} needs a package: pip install '{package}'") from error
     _hide_key(model)
-    return Client(name, model, defaults)
+    return model
 
 
 def _no_key(name: str, variable: str) -> str:
