@@ -97,7 +97,7 @@ def _follow_node(state: ChainState, event: Event) -> None:
         case EventType.NODE_RETRYING:
             unit.status = Status.READY
         case EventType.NODE_SUSPENDED:
-            unit.status = Status.SUSPENDED
+            unit.status, unit.started_at = Status.SUSPENDED, unit.started_at or event.at
             unit.waiting_for = data.get("waiting_for") or _form(data)
         case EventType.NODE_SKIPPED:
             unit.status, unit.finished_at = Status.SKIPPED, event.at

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets.forms import answers
 from tinyflow_nb_widgets.picture import elapsed, error_picture, node_picture, run_picture
-from tinyflow_nb_widgets.svg import graph_css, render_svg
+from tinyflow_nb_widgets.svg import graph_css, render_graph
 from tinyflow_nb_widgets.text import NODE_WORDS, duration, printable, readable
 
 if TYPE_CHECKING:
@@ -55,14 +55,13 @@ def render_html(
 def render_fragment(
     definition: ChainDefinition, state: ChainState | None, *, streams: Mapping[str, str] | None = None
 ) -> str:
-    """What a notebook keeps: the picture, and below it in full what the picture had to cut."""
-    svg = render_svg(definition, state, streams=streams)
-    if state is None:
-        return svg
-    parts = _details(streams or {}) + _error(definition, state)
-    if state.status is Status.SUCCEEDED:
-        parts += f"<details><summary>result</summary>{_pre(readable(state.result))}</details>"
-    return f"<style>{_page_css()}</style>{svg}<div class='tf tf-page tf-below'>{parts}</div>"
+    """What a notebook keeps of a run: its picture, what its nodes said, its result or error."""
+    parts = ""
+    if state is not None:
+        parts = _error(definition, state) + _details(streams or {}) + _result(state)
+    below = f"<div class='tf-below'>{parts}</div>" if parts else ""
+    graph = render_graph(definition, state)
+    return f"<style>{_page_css()}</style><div class='tf tf-page tf-kept'>{graph}{below}</div>"
 
 
 def render_text(definition: ChainDefinition, state: ChainState | None) -> str:
@@ -89,12 +88,16 @@ def _pre(text: str, kind: str = "") -> str:
     return f"<pre class='tf-pre {kind}'>{_text(text)}</pre>"
 
 
+def _value(value: object) -> str:
+    return _pre(readable(value), "" if isinstance(value, str) else "tf-code")
+
+
 def _section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>" if body else ""
 
 
 def _graph(definition: ChainDefinition, state: ChainState | None) -> str:
-    return f"<div class='tf-graph'>{render_svg(definition, state)}</div>"
+    return f"<div class='tf-graph'>{render_graph(definition, state)}</div>"
 
 
 def _error(definition: ChainDefinition, state: ChainState) -> str:
@@ -123,30 +126,27 @@ def _waiting(state: ChainState) -> str:
 
 def _result(state: ChainState) -> str:
     done = state.status is Status.SUCCEEDED
-    return _section("Result", _pre(readable(state.result))) if done else ""
+    return _section("Result", _value(state.result)) if done else ""
 
 
 def _answers(state: ChainState) -> str:
     return _section("Answers", "".join(
         f"<p><b>{_text(a['unit'])}</b> answered by {_text(a['who'] or 'somebody')}</p>"
-        f"{_pre(readable(a['answer']))}"
+        f"{_value(a['answer'])}"
         for a in answers(state)
     ))  # fmt: skip
 
 
 def _details(streams: Mapping[str, str]) -> str:
     return "".join(
-        f"<details><summary>{_text(unit)}</summary>{_pre(text)}</details>"
-        for unit, text in streams.items()
-    )  # fmt: skip
-
-
-def _texts(streams: Mapping[str, str]) -> str:
-    return _section("Texts", "".join(
         f"<details{' open' if len(text) <= _OPEN_UNTIL else ''}><summary>{_text(unit)}</summary>"
         f"{_pre(text)}</details>"
         for unit, text in streams.items()
-    ))  # fmt: skip
+    )
+
+
+def _texts(streams: Mapping[str, str]) -> str:
+    return _section("Texts", _details(streams))
 
 
 def _timing(definition: ChainDefinition, state: ChainState) -> str:

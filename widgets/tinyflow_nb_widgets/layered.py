@@ -126,7 +126,7 @@ class _Grid:
         return Layout(round(width, 1), round(lowest + _MARGIN, 1), boxes, tuple(curves))
 
     def _node_width(self, node: int) -> float:
-        wanted = NAME_LEFT + width_of(self.ids[node], NAME_SIZE) * 1.06 + NAME_RIGHT
+        wanted = NAME_LEFT + width_of(self.ids[node], NAME_SIZE) + NAME_RIGHT
         return round(min(max(wanted, NARROWEST), WIDEST))
 
     def _room(self, point: int) -> float:

@@ -41,19 +41,29 @@ def render_svg(
     `streams` maps a unit's name to its text. How long things took is told only of a run that is
     over, and not at all with `times=False`.
     """
+    blocks = _blocks(run_picture(definition, state), streams or {})
+    return _draw(definition, state, blocks, times)
+
+
+def render_graph(definition: ChainDefinition, state: ChainState | None = None) -> str:
+    """The same picture without the excerpt, for a page that has the texts themselves."""
+    return _draw(definition, state, [], times=True)
+
+
+def _draw(
+    definition: ChainDefinition, state: ChainState | None, blocks: list[tuple[str, str]], times: bool
+) -> str:
     graph = graph_picture(definition, layout(definition))
     over = times and state is not None and state.status.terminal
     width = max(graph["width"], _NARROWEST)
-    parts: list[str] = []
-    for edge in graph["edges"]:
-        parts.append(_edge(edge, state))
+    parts = [_edge(edge, state) for edge in graph["edges"]]
     for node, drawn in zip(definition.nodes, graph["nodes"], strict=True):
         standing = node_picture(node, state.nodes.get(node.id) if state else None)
         parts.append(_node(drawn, standing, elapsed(standing) if over else ""))
     run = run_picture(definition, state)
     left = round((width - graph["width"]) / 2, 1)
     body = f'<g transform="translate({left:g} {_HEAD:g})">{"".join(parts)}</g>'
-    words, height = _words(run, streams or {}, width, _HEAD + graph["height"])
+    words, height = _words(blocks, width, _HEAD + graph["height"])
     head = _head(definition, run, elapsed(run) if over else "", width) if state else _plain_head(definition)
     label = f"Chain {definition.name}: {run['word']}" if state else f"Chain {definition.name}"
     return (
@@ -79,13 +89,12 @@ def _plain_head(definition: ChainDefinition) -> str:
 
 def _head(definition: ChainDefinition, run: dict[str, Any], took: str, width: float) -> str:
     says = " · ".join(filter(None, [run["word"], took]))
-    left = width - 16 - width_of(says, 12) * 1.1 - 22
-    name = shorten(definition.name, left - 40, 14)
+    name = shorten(definition.name, width - 90 - width_of(says, 12), 14)
     return (
         f'<text class="tf-title" x="16" y="28">{_plain(name)}</text>'
         f'<g data-status="{run["status"]}">'
-        f'<g transform="translate({left:g} 15.5)">{_mark(run["status"])}</g>'
-        f'<text class="tf-state" text-anchor="end" x="{width - 16:g}" y="28">{_plain(says)}</text></g>'
+        f'<text class="tf-state" text-anchor="end" x="{width - 39:g}" y="28">{_plain(says)}</text>'
+        f'<g transform="translate({width - 33:g} 15.5)">{_mark(run["status"])}</g></g>'
     )
 
 
@@ -116,7 +125,7 @@ def _taken(edge: dict[str, Any], state: ChainState | None) -> str:
 
 def _node(drawn: dict[str, Any], standing: dict[str, Any], took: str) -> str:
     width, height = drawn["width"], drawn["height"]
-    second = caption(standing, took, width - NAME_LEFT - 12) or _plain_type(drawn["type"])
+    second = caption(standing, took, width - NAME_LEFT - 6) or _plain_type(drawn["type"])
     hover = "\n".join(filter(None, [f"{drawn['id']} ({drawn['type']})", standing["word"],
                                     standing["reason"], drawn["description"]]))  # fmt: skip
     bar = ""
@@ -143,8 +152,8 @@ def _plain_type(node_type: str) -> str:
     return shorten(node_type, 100, 11)
 
 
-def _words(run: dict[str, Any], streams: Mapping[str, str], width: float, top: float) -> tuple[str, float]:
-    """The texts under the graph, and where they end."""
+def _blocks(run: dict[str, Any], streams: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(heading, text) of what is worth reading under the graph."""
     blocks = [(unit, text) for unit, text in streams.items() if text.strip()]
     if run["error"]:
         error = run["error"]
@@ -152,6 +161,11 @@ def _words(run: dict[str, Any], streams: Mapping[str, str], width: float, top: f
         blocks.append((" · ".join(filter(None, where)), error["title"]))
     elif run["status"] == Status.SUCCEEDED:
         blocks.append(("result", readable(run["result"])))
+    return blocks
+
+
+def _words(blocks: list[tuple[str, str]], width: float, top: float) -> tuple[str, float]:
+    """The texts under the graph, and where they end."""
     if not blocks:
         return "", top
     parts = [f'<path class="tf-rule" d="M16 {top:g}H{width - 16:g}"/>']

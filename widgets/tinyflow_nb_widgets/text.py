@@ -30,17 +30,17 @@ def printable(text: str) -> str:
 
 
 def width_of(text: str, size: float) -> float:
-    """Roughly how wide a text is set in a sans-serif of `size` pixels."""
+    """How wide a text is at most, roughly, in the wider ones of the usual fonts at `size` pixels."""
     units = 0.0
     for char in text:
         if unicodedata.east_asian_width(char) in "WF":
             units += 1.0
         elif char in "ijltfrI.,:;|!'()[] ":
-            units += 0.34
+            units += 0.39
         elif char in "mwMW@%":
-            units += 0.88
+            units += 0.95
         else:
-            units += 0.58
+            units += 0.64
     return units * size
 
 

@@ -13,6 +13,7 @@ from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import Status
+from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb_widgets.flusher import Flushed, flusher
 from tinyflow_nb_widgets.follow import follow
 from tinyflow_nb_widgets.forms import answers, input_form, waiting_forms
@@ -61,14 +62,15 @@ class RunView:
         self._replies: list[dict[str, Any]] = []
         self._acted: dict[str, dict[str, Any] | None] = {}
         self._resync = False
-        self._replace_at: float | None = None
-        self._replaced = False
+        self._final = self._replaced = False
+        self._over_at: float | None = None
         self._display_id = uuid.uuid4().hex
         self._seq = 0
-        self._sent: dict[str, Any] = {}
+        self._nodes = {n.id: n for n in definition.nodes}
+        self._form_asked = False
         self._snapshot_behind, self._snapshot_at = False, time.monotonic()
         self.widget = ChainWidget(graph=graph_picture(definition, layout(definition)))
-        self._sent = self._picture()
+        self._sent = self._picture(self._nodes)
         self.widget.snapshot = self._snapshot()
         self.widget.answer_while_busy()
         self.widget.on_msg(self._on_message)
@@ -96,6 +98,7 @@ class RunView:
         the form goes when a state of the started run comes."""
         with self._lock:
             self._input_form = input_form(self.definition.inputs, missing, given or {})
+            self._form_asked = True
         flusher.wake(self)
 
     def display(self) -> None:
@@ -107,10 +110,7 @@ class RunView:
 
         A failed run keeps its live view for `RETRY_SECONDS`; a retry keeps it for good.
         """
-        with self._lock:
-            failed = any(isinstance(i, ChainState) and i.status is Status.FAILED for i in self._inbox)
-            failed = failed or (self._state is not None and self._state.status is Status.FAILED)
-            self._replace_at = time.monotonic() + (RETRY_SECONDS if failed else 0.0)
+        self._final = True
         flusher.wake(self)
 
     def mimebundle(self, final: bool) -> dict[str, Any]:
@@ -138,8 +138,7 @@ class RunView:
         if kind == "rendered":
             self.rendered.set()
             with self._lock:
-                if self._replaced:  # an old copy of the output was opened again
-                    self._replace_at = time.monotonic()
+                self._replaced = False  # if it was, an old copy of the output was opened again
                 self._replies.append({"type": "hello", "seq": self._seq, "now": time.time()})
         elif kind == "resync":
             with self._lock:
@@ -200,32 +199,38 @@ class RunView:
                 self.widget.snapshot = self._snapshot()
                 self._snapshot_behind, self._snapshot_at, wait = False, time.monotonic(), None
                 messages += 1
-        if over and self._replace_at is not None and self.rendered.is_set():
-            left = self._replace_at - time.monotonic()
-            if left > 0:
-                wait = left
-            else:
+        if not over:
+            self._over_at = None
+        elif self._final and not self._replaced and self.rendered.is_set():
+            self._over_at = self._over_at or time.monotonic()
+            wait = self._over_at + self._keeps_live() - time.monotonic()
+            if wait <= 0:
                 self._replace_output()
-                messages += 1
+                messages, wait = messages + 1, None
         return Flushed(messages, wait)
 
+    def _keeps_live(self) -> float:
+        return RETRY_SECONDS if self._state and self._state.status is Status.FAILED else 0.0
+
     def _replace_output(self) -> None:
-        with self._lock:
-            self._replace_at, self._replaced = None, True
+        self._replaced = True
         self._show(self.mimebundle(final=True), update=True)
 
     def _show(self, bundle: dict[str, Any], *, update: bool) -> None:
         from IPython.display import publish_display_data
 
-        publish_display_data(bundle, transient={"display_id": self._display_id}, update=update)
+        show: Any = publish_display_data  # untyped in IPython
+        show(bundle, transient={"display_id": self._display_id}, update=update)
 
     def _take(self, inbox: list[Event | ChainState]) -> dict[str, Any]:
         """Apply what came in; returns what changed for a reader."""
         said: list[list[str]] = []
+        moved: set[str] = set()
         for item in inbox:
             if isinstance(item, ChainState):
                 if self._state is None or not self._state.id or item.seq >= self._state.seq:
                     self._state, self._input_form = item, None
+                    moved.update(item.nodes)
             elif item.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG):
                 words = self._streams.take(item)
                 if words and said and said[-1][:3] == list(words[:3]):
@@ -233,15 +238,24 @@ class RunView:
                 elif words:
                     said.append(list(words))
             else:
-                follow(self._known_state(), item)
-        now = self._picture()
-        nodes = {id: p for id, p in now["nodes"].items() if p != self._sent["nodes"][id]}
-        delta = {key: now[key] for key in ("run", "forms", "answers") if now[key] != self._sent[key]}
-        self._sent = now
-        if nodes:
-            delta["nodes"] = nodes
+                state = self._known_state()
+                follow(state, item)
+                moved.update([node_of(item.node)] if item.node else state.nodes)
+        delta = self._changed(moved) if moved or self._form_asked else {}
         if said:
             delta["text"] = said
+        return delta
+
+    def _changed(self, moved: Iterable[str]) -> dict[str, Any]:
+        """What the front ends don't have yet; of the nodes only `moved` ones are looked at."""
+        self._form_asked = False
+        now = self._picture(moved)
+        known = self._sent["nodes"]
+        nodes = {id: picture for id, picture in now["nodes"].items() if picture != known[id]}
+        delta = {key: now[key] for key in ("run", "forms", "answers") if now[key] != self._sent[key]}
+        if nodes:
+            delta["nodes"] = nodes
+        self._sent = {**now, "nodes": {**known, **nodes}}
         return delta
 
     def _known_state(self) -> ChainState:
@@ -250,13 +264,13 @@ class RunView:
             self._state = ChainState("", self.definition.short_ref, self.definition.hash, nodes=nodes)
         return self._state
 
-    def _picture(self) -> dict[str, Any]:
+    def _picture(self, ids: Iterable[str]) -> dict[str, Any]:
         state = self._state
         forms = [self._input_form] if self._input_form else []
         return {
             "run": run_picture(self.definition, state),
-            "nodes": {n.id: node_picture(n, state.nodes.get(n.id) if state else None)
-                      for n in self.definition.nodes},
+            "nodes": {id: node_picture(self._nodes[id], state.nodes.get(id) if state else None)
+                      for id in ids if id in self._nodes},
             "forms": forms + (waiting_forms(state) if state else []),
             "answers": answers(state) if state else [],
         }  # fmt: skip
