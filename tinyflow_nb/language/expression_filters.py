@@ -9,7 +9,15 @@ from typing import Any
 from jinja2 import filters, pass_context, tests
 
 from tinyflow_nb.errors import ExpressionError
-from tinyflow_nb.language.expression_sandbox import GUARDS, BoundedContext, as_json, check_text, kind_of, text
+from tinyflow_nb.language.expression_sandbox import (
+    GUARDS,
+    BoundedContext,
+    as_json,
+    check_text,
+    kind_of,
+    text,
+    used,
+)
 
 MAX_INDENT = 100
 
@@ -87,7 +95,7 @@ def total(context: BoundedContext, value: Any, attribute: Any = None, start: Any
     context.check_time()
     numbers = list(value)
     for number in (start, *numbers):
-        if not isinstance(number, (int, float)):
+        if not isinstance(used(context, number), (int, float)):
             raise ExpressionError(f"`sum` adds numbers, not {kind_of(number)}")
     return sum(numbers, start)
 
@@ -117,7 +125,7 @@ def listed(lazy: Callable[..., Iterable[Any]]) -> Callable[..., list[Any]]:
         context.check_time()
         if not isinstance(value, (list, dict, str)):
             raise ExpressionError(f"takes a list, not {kind_of(value)}")
-        return list(lazy(context, value, *args, **kwargs))
+        return [used(context, item) for item in lazy(context, value, *args, **kwargs)]
 
     return whole
 

@@ -159,7 +159,7 @@ def used(context: BoundedContext, value: Any) -> Any:
 @pass_context
 def tested(context: BoundedContext, value: Any) -> Any:
     """The value as a condition: a field that is not there is false, a skipped node is still used."""
-    if isinstance(value, Missing) and value._undefined_obj is not missing:
+    if isinstance(value, Missing) and (value._undefined_obj is not missing or value._undefined_hint):
         return False
     return used(context, value)
 
@@ -216,6 +216,8 @@ def refuse_undefined(context: BoundedContext, value: Undefined) -> NoReturn:
     if isinstance(value, Skipped):
         raise SkippedUsed(str(name))
     obj = value._undefined_obj
+    if value._undefined_hint:  # the first of nothing
+        raise ExpressionError(value._undefined_hint.rstrip("."))
     if obj is missing:
         raise ExpressionError(f"there is no {name!r} here{did_you_mean(str(name), context.parent)}")
     if isinstance(obj, Mapping):

@@ -64,7 +64,9 @@ def parse(source: str, *, template: bool) -> nodes.Template:
             raise TemplateSyntaxError(f"unexpected {parser.stream.current.value!r}", 1)
         return nodes.Template([nodes.Output([expression], lineno=1)], lineno=1)
     except TemplateError as error:
-        raise ExpressionError(error.message or "not an expression") from error
+        said = error.message or "not an expression"
+        incomplete = "'end of template'" in said and not template
+        raise ExpressionError("the expression is not complete" if incomplete else said) from error
     except (RecursionError, MemoryError) as error:
         raise ExpressionError("nested too deeply") from error
     except ValueError as error:

@@ -64,7 +64,7 @@ _TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "boolean": ("true or false", lambda v: isinstance(v, bool)),
     "integer": (
         "a whole number",
-        lambda v: not isinstance(v, bool) and (isinstance(v, int) or (isinstance(v, float) and v.is_integer())),
+        lambda v: isinstance(v, int | float) and not isinstance(v, bool) and v == v // 1,
     ),
     "number": (
         "a number", lambda v: not isinstance(v, bool) and isinstance(v, (int, float)) and math.isfinite(v)
