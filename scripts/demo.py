@@ -101,8 +101,7 @@ async def follow_all(executor: ChainExecutor, notebook: asyncio.Task[None]) -> l
 
 async def write_page(executor: ChainExecutor, follower: Follower, page: Path) -> None:
     state = await executor.state(follower.run)
-    definition = await executor.definitions.get(state.definition_hash)
-    assert definition is not None, "a run's definition is kept as long as the run"
+    definition = await executor.registry.get(state.definition_hash)
     text = render_html(definition, state, streams=follower.streams, events=follower.events)
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text, encoding="utf-8")

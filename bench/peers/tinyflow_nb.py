@@ -38,7 +38,7 @@ TOKENS = """
 from collections.abc import AsyncIterator
 from protocol import tokens
 
-async def node(count: int) -> AsyncIterator[str]:
+async def source(count: int) -> AsyncIterator[str]:
     async for token in tokens(count):
         yield token
 """
