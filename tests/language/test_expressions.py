@@ -128,8 +128,8 @@ USES = [
     "gone", "gone == 3", "3 == gone", "gone != 3", "gone.score", "gone['score']", "gone.score | default(1)",
     "gone in []", "3 in gone", "gone is none", "gone is string", "gone | length", "gone | upper",
     "gone ~ 'x'", "gone + 1", "-gone", "[gone]", "(1, gone)", "{'a': gone}", "'a' if gone else 'b'",
-    "count + (gone or lost)", "gone or lost", "docs[gone]", "text[gone:]", "'x' | replace('x',
-    gone)", "docs | map(attribute=gone)",
+    "count + (gone or lost)", "gone or lost", "docs[gone]", "text[gone:]",
+    "'x' | replace('x', gone)", "docs | map(attribute=gone)",
     "gone < 3", "1 < 2 < gone", "not (gone == 3)", "gone | default(lost)", "count is divisibleby(gone)",
 ]  # fmt: skip
 
