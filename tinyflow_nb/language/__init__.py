@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 
 def parse(
-    text: str, name: str, *, bindings: Mapping[str, JsonValue] | None = None, warnings: list[Problem] | None = None
-) -> ChainDefinition:  # fmt: skip
+    text: str,
+    name: str,
+    *,
+    bindings: Mapping[str, JsonValue] | None = None,
+    warnings: list[Problem] | None = None,
+) -> ChainDefinition:
     """The definition in a cell's Python text.
 
     Everything the text alone can tell is checked first; only a cell without a mistake is run, once,

@@ -7,15 +7,15 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tinyflow_nb.errors import Problem
 from tinyflow_nb.language.bodies import find_nodes
 from tinyflow_nb.language.canonical import content_hash
 from tinyflow_nb.language.cell import Cell, take_stock
 from tinyflow_nb.language.draft import NodeDraft
+from tinyflow_nb.language.graph import Graph
 from tinyflow_nb.language.scopes import check_reach, check_undefined
 from tinyflow_nb.language.source import Place, Report, Source
 from tinyflow_nb.language.syntax import compiled, read
-from tinyflow_nb.language.wiring import Wiring
+from tinyflow_nb.language.wiring import wire
 from tinyflow_nb.model.definition import Edge
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,119}")
@@ -28,7 +28,7 @@ class Analysis:
     source: Source
     cell: Cell
     drafts: list[NodeDraft]
-    wiring: Wiring
+    graph: Graph
     bindings: tuple[str, ...]
     hash: str
 
@@ -63,10 +63,9 @@ def _analysed(tree: ast.Module, bound: Collection[str], report: Report) -> Analy
         )  # fmt: skip
     drafts = find_nodes(cell, report)
     tools = cell.functions.keys() - {draft.id for draft in drafts}
-    wiring = Wiring(cell, drafts, tools, bound, report)
-    wiring.resolve()
-    check_reach(tree, report, wiring.nodes, cell.inputs)
-    check_undefined(tree, report, [*cell.defined()], wiring.inputs, bound)
+    graph = wire(cell, drafts, tools, bound, report)
+    check_reach(tree, report, graph.nodes, cell.inputs)
+    check_undefined(tree, report, [*cell.defined()], graph.inputs, bound)
     if not drafts and not report.has_errors():
         report.add(
             Place(1, 1), "the cell has no node",
@@ -74,8 +73,6 @@ def _analysed(tree: ast.Module, bound: Collection[str], report: Report) -> Analy
         )  # fmt: skip
     if report.has_errors() or compiled(report.source, tree, "<tinyflow>", report) is None:
         return None
-    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | wiring.used_bindings
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | graph.used_bindings
     bindings = tuple(sorted(used & set(bound)))
-    return Analysis(report.source, cell, drafts, wiring, bindings, content_hash(tree))
-
-
+    return Analysis(report.source, cell, drafts, graph, bindings, content_hash(tree))

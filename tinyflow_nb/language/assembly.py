@@ -11,13 +11,13 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from tinyflow_nb import decorators
 from tinyflow_nb.language import cell_types, option_values
 from tinyflow_nb.language.analysis import Analysis
-from tinyflow_nb.language.cell_types import TypeProblem
 from tinyflow_nb.language.branches import check_branches
 from tinyflow_nb.language.canonical import clean
+from tinyflow_nb.language.cell_types import TypeProblem
 from tinyflow_nb.language.draft import NodeDraft
+from tinyflow_nb.language.graph import InputDraft
 from tinyflow_nb.language.module import CellModule
-from tinyflow_nb.language.source import Place, Positioned, Report
-from tinyflow_nb.language.wiring import InputDraft
+from tinyflow_nb.language.source import At, Place, Positioned, Report
 from tinyflow_nb.language.written import Written
 from tinyflow_nb.model.definition import (
     ChainDefinition,
@@ -44,13 +44,15 @@ class Assembly:
             return None
         schemas = {draft.id: self._output_schema(draft) for draft in self.analysis.drafts}
         nodes = tuple(self._node(draft, schemas[draft.id]) for draft in self.analysis.drafts)
-        inputs = tuple(self._input(draft) for draft in self.analysis.wiring.inputs.values())
+        inputs = tuple(self._input(draft) for draft in self.analysis.graph.inputs.values())
         constants = {
-            name: self._constant(name, place) for name, place in self.analysis.wiring.constants.items()
+            name: self._constant(name, place) for name, place in self.analysis.graph.constants.items()
         }
         settings = self._settings()
         values = {i.name: i.json_schema for i in inputs}
-        values |= {d.id: schema or {} for d in self.analysis.drafts if (schema := schemas[d.id]) and not d.each}
+        values |= {
+            d.id: schema or {} for d in self.analysis.drafts if (schema := schemas[d.id]) and not d.each
+        }
         check_branches(self.analysis.drafts, values, self.report)
         if self.report.has_errors():
             return None
@@ -91,7 +93,7 @@ class Assembly:
             return {"llm": _STRING, "confirm": _BOOLEAN}.get(draft.type)
         return self._schema(type_, draft.function.returns or draft.function, f"the output of {draft.id!r}")
 
-    def _schema(self, type_: Any, at: Positioned | Place, what: str) -> dict[str, Any] | None:
+    def _schema(self, type_: Any, at: At, what: str) -> dict[str, Any] | None:
         try:
             return cell_types.json_schema(type_)
         except TypeProblem as error:
@@ -141,8 +143,8 @@ class Assembly:
             return  # told where the type stands
         except ValidationError as error:
             self.report.add(
-                draft.given["on_error"], f"default({draft.on_error.value!r}) does not fit {draft.id!r}, which "
-                f"gives {cell_types.type_name(type_)}", _first_fault(error),
+                draft.given["on_error"], f"default({draft.on_error.value!r}) does not fit {draft.id!r}: "
+                f"it gives {cell_types.type_name(type_)}", _first_fault(error),
             )  # fmt: skip
 
     def _options(self, draft: NodeDraft, output_schema: dict[str, Any] | None) -> dict[str, JsonValue]:
@@ -222,7 +224,8 @@ class Assembly:
                 names = [cell_types.type_name(t) for t in (first[0], type_)]
                 self.report.add(
                     argument.annotation, f"the input {draft.name!r} has two types: {names[0]} on line "
-                    f"{first[1].lineno}, {names[1]} here", f"declare it once at the top: `{draft.name}: {names[0]}`",
+                    f"{first[1].lineno}, {names[1]} here",
+                    f"declare it once at the top: `{draft.name}: {names[0]}`",
                 )  # fmt: skip
 
     def _json(self, value: Any, type_: Any, at: Positioned, what: str) -> JsonValue:
@@ -239,7 +242,7 @@ class Assembly:
             self.report.add(at, f"{what} is no JSON: {type(value).__name__}", _JSON_HINT)
         return None
 
-    def _constant(self, name: str, place: Place) -> JsonValue:
+    def _constant(self, name: str, place: At) -> JsonValue:
         value = self.module.namespace.get(name)
         try:
             return option_values.json_value(value)

@@ -14,9 +14,7 @@ from tinyflow_nb.language.source import Place, Report
 
 MAX_BYTES: Final = 64 * 1024
 """Of one value's JSON text."""
-_SECRET_NAME = re.compile(
-    r"(?i)(^|_)(api_?key|secret|token|passw(or)?d|pwd|credentials?|private_?key)(_|$)"
-)
+_SECRET_NAME = re.compile(r"(?i)(^|_)(api_?key|secret|token|passw(or)?d|pwd|credentials?|private_?key)(_|$)")
 _SECRET_VALUE = re.compile(
     r"-----BEGIN|\b(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|xox[a-z]-[\w-]{10,}"
     r"|eyJ[\w-]{10,}\.[\w-]{10,}\.)"
@@ -29,7 +27,8 @@ def check_bindings(bindings: Mapping[str, JsonValue], report: Report) -> None:
         try:
             text = json.dumps(json_value(value), ensure_ascii=False)
         except ValueError:
-            _refuse(report, name, f"is no JSON but a {type(value).__name__}", "bind text, numbers, lists or dicts")
+            message = f"is no JSON but a {type(value).__name__}"
+            _refuse(report, name, message, "bind text, numbers, lists or dicts")
             continue
         if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             _refuse(report, name, "is larger than 64 KB", "pass it as an input: `-i x=@x`")

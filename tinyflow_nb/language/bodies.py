@@ -22,14 +22,17 @@ def find_nodes(cell: Cell, report: Report) -> list[NodeDraft]:
         decorator, word = _decorator(cell, function, report)
         if word == "tool":
             tools[function.name] = ""
-            _check_tool_mark(function, decorator, report)
+            _check_tool_mark(decorator, report)
             continue
         if word in LATER or word == "chain":
-            report.add(decorator or function, f"@{word} nodes are not available yet", _INSTEAD.get(word, ""))
+            message = f"@{word} nodes are not available yet"
+            report.add(decorator or function, message, _INSTEAD.get(word, "write a code node for now"))
         if function.name.startswith("_"):
             if word:
-                report.add(function, f"{function.name!r} starts with an underscore: it is a helper, no node",
-                           f"name it {function.name.lstrip('_') or 'something'!r}, or take @{word} away")  # fmt: skip
+                report.add(
+                    function, f"{function.name!r} starts with an underscore: it is a helper, no node",
+                    f"take the underscore or @{word} away",
+                )  # fmt: skip
             continue
         kind = "code" if word in ("", "node", "chain", *LATER) else word
         draft = NodeDraft(function.name, function, kind, decorator)
@@ -56,11 +59,12 @@ def _decorator(cell: Cell, function: Function, report: Report) -> tuple[ast.expr
     found = [(d, word) for d in function.decorator_list if (word := decorator_word(cell, d))]
     for decorator, word in found[1:]:
         first = found[0][1]
-        report.add(decorator, f"a function is one kind of node: it has @{first} already", f"take @{word} away")
+        message = f"a function is one kind of node: it has @{first} already"
+        report.add(decorator, message, f"take @{word} away")
     return found[0] if found else (None, "")
 
 
-def _check_tool_mark(function: Function, decorator: ast.expr | None, report: Report) -> None:
+def _check_tool_mark(decorator: ast.expr | None, report: Report) -> None:
     if isinstance(decorator, ast.Call):
         report.add(decorator, "@tool takes no options", "write @tool alone")
 
@@ -69,12 +73,11 @@ def _check_tools(cell: Cell, drafts: list[NodeDraft], tools: dict[str, str], rep
     for draft in drafts:
         value = draft.given.get("tools")
         for item in value.elts if isinstance(value, (ast.List, ast.Tuple)) else ():
-            if isinstance(item, ast.Name) and item.id in cell.assigned and item.id not in cell.functions:
-                if isinstance(cell.literals.node(item), ast.Constant):
-                    report.add(item, f"the tool {item.id!r} is no function", "define it with `def`")
+            if isinstance(item, ast.Name) and isinstance(cell.literals.node(item), ast.Constant):
+                report.add(item, f"the tool {item.id!r} is no function", "define it with `def`")
         if draft.id in tools and draft.decorator is not None:
             report.add(
-                draft.function, f"{draft.id!r} is a node, and a tool of {tools[draft.id]!r}: it can't be both",
+                draft.function, f"{draft.id!r} is a node and a tool of {tools[draft.id]!r}: it can't be both",
                 "take its decorator away, or give the tool a function of its own",
             )  # fmt: skip
 
@@ -114,8 +117,10 @@ def _check_signature(draft: NodeDraft, report: Report) -> None:
         )  # fmt: skip
     for argument in draft.arguments():
         if argument.arg.startswith("_"):
-            report.add(argument, f"the parameter {argument.arg!r} starts with an underscore",
-                       "give it the name of a node or an input")  # fmt: skip
+            report.add(
+                argument, f"the parameter {argument.arg!r} starts with an underscore",
+                "give it the name of a node or an input",
+            )  # fmt: skip
 
 
 def _check_body(draft: NodeDraft, report: Report) -> None:
@@ -155,7 +160,7 @@ def _check_body(draft: NodeDraft, report: Report) -> None:
 
 def _check_confirm(draft: NodeDraft, rest: list[ast.stmt], report: Report) -> None:
     if draft.docstring is None or not str(draft.docstring.value).strip():
-        report.add(draft.function, f"{draft.id!r} asks nothing", "its docstring is the question to the person")
+        report.add(draft.function, f"{draft.id!r} asks nothing", "its docstring is the question")
     for statement in rest:
         if not _is_stub(statement):
             report.add(

@@ -13,9 +13,7 @@ from tinyflow_nb.language.words import did_you_mean
 from tinyflow_nb.language.written import Written
 
 
-def check_branches(
-    drafts: list[NodeDraft], schemas: Mapping[str, Mapping[str, Any]], report: Report
-) -> None:
+def check_branches(drafts: list[NodeDraft], schemas: Mapping[str, Mapping[str, Any]], report: Report) -> None:
     """`schemas` are those of nodes (without `each`) and inputs by name."""
     values = {name: allowed for name, schema in schemas.items() if (allowed := _allowed(schema)) is not None}
     for draft in drafts:
@@ -57,7 +55,8 @@ def _check_comparisons(written: Written, values: Mapping[str, list[Any]], report
             continue
         never = "never" if op in ("==", "in") else "always"
         shown = ", ".join(_shown(value) for value in allowed)
-        near = did_you_mean(constant, [v for v in allowed if isinstance(v, str)]) if isinstance(constant, str) else ""
+        texts = [value for value in allowed if isinstance(value, str)]
+        near = did_you_mean(constant, texts) if isinstance(constant, str) else ""
         report.add(
             written.place_of(report, name), f"{name!r} can't be {_shown(constant)}: this is {never} true",
             near or f"it is one of {shown}",
@@ -69,9 +68,9 @@ def _is_in(constant: Any, allowed: list[Any]) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return {True: "true", False: "false", None: "none"}.get(value, repr(value)) if not isinstance(
-        value, (int, float)
-    ) or isinstance(value, bool) else repr(value)  # fmt: skip
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return repr(value)
 
 
 def _check_coverage(drafts: list[NodeDraft], values: Mapping[str, list[Any]], report: Report) -> None:
@@ -80,9 +79,7 @@ def _check_coverage(drafts: list[NodeDraft], values: Mapping[str, list[Any]], re
         allowed = values.get(draft.id)
         if allowed is None or len(allowed) < 2 or allowed == [True, False]:
             continue
-        conditions = [
-            d.when.text for d in drafts if d.when and draft.id in expressions.names(d.when.text)
-        ]
+        conditions = [d.when.text for d in drafts if d.when and draft.id in expressions.names(d.when.text)]
         alone = [c for c in conditions if expressions.names(c) == {draft.id}]
         reads_always = any(
             d.when is None and draft.id in d.edges and d.edges[draft.id].kind == "data" for d in drafts

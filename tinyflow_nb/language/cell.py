@@ -98,7 +98,7 @@ class _Sorter:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             return
         for part in ast.walk(statement):
-            if isinstance(part, ast.Await) or isinstance(part, ast.comprehension) and part.is_async:
+            if isinstance(part, ast.Await) or (isinstance(part, ast.comprehension) and part.is_async):
                 at = part if isinstance(part, ast.Await) else part.target
                 self.report.add(
                     at, "`await` can't stand at the top level",
@@ -171,9 +171,7 @@ class _Sorter:
         else:
             self.cell.words.imported(local, alias.name)
             if not _has(alias.name):
-                self.report.add(
-                    alias, f"{PACKAGE} has no {alias.name!r}", did_you_mean(alias.name, PUBLIC)
-                )
+                self.report.add(alias, f"{PACKAGE} has no {alias.name!r}", did_you_mean(alias.name, PUBLIC))
 
     def _function(self, function: Function) -> None:
         name = function.name
@@ -236,9 +234,6 @@ def _has(name: str) -> bool:
 
 
 def _is_type_checking(test: ast.expr) -> bool:
-    return (
-        isinstance(test, ast.Name)
-        and test.id == "TYPE_CHECKING"
-        or isinstance(test, ast.Attribute)
-        and test.attr == "TYPE_CHECKING"
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
     )

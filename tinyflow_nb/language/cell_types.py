@@ -65,7 +65,7 @@ def _output_type(hint: Any, streams: bool) -> Any:
         if returned is not types.NoneType:
             return None if returned is Any else returned
         return _streamed(arguments[0])
-    if origin in (abc.Iterator, abc.AsyncIterator) or streams and origin in _STREAMS:
+    if origin in (abc.Iterator, abc.AsyncIterator) or (streams and origin in _STREAMS):
         return _streamed(arguments[0])
     if streams and hint in (*_STREAMS, *_GENERATORS):
         return None

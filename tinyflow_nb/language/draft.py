@@ -59,8 +59,8 @@ class NodeDraft:
     def defaults(self) -> dict[str, ast.expr]:
         """Default values by parameter."""
         arguments = self.function.args
-        positional = arguments.args[len(arguments.args) - len(arguments.defaults) :] if arguments.defaults else []
-        found = {a.arg: d for a, d in zip(positional, arguments.defaults, strict=True)}
+        positional = arguments.args[max(0, len(arguments.args) - len(arguments.defaults)) :]
+        found = {a.arg: d for a, d in zip(positional, arguments.defaults, strict=False)}
         for argument, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
             if value is not None:
                 found[argument.arg] = value

@@ -37,7 +37,7 @@ class Literals:
         literal = self.node(expression)
         match literal:
             case ast.Constant(value=value):
-                if value is None or isinstance(value, (str, int, float)) and _finite(value):
+                if value is None or (isinstance(value, (str, int, float)) and _finite(value)):
                     return value
             case ast.List(elts=items):
                 return [self.value(item) for item in items]

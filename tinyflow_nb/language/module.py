@@ -134,7 +134,7 @@ def _run(cell: CellSource, bindings: Mapping[str, JsonValue]) -> CellModule:
     namespace.update(bindings)
     sys.modules[module.__name__] = module
     try:
-        exec(code, namespace)
+        exec(code, namespace)  # noqa: S102  # running the cell is what this is for
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
         raise DefinitionError([_problem(error, filename, source)], cell.chain) from error
@@ -150,15 +150,14 @@ def _problem(error: BaseException, filename: str, source: Source) -> Problem:
             positions = list(trace.tb_frame.f_code.co_positions())[trace.tb_lasti // 2]
             line, column = source.place(trace.tb_lineno, positions[2] or 0)
         trace = trace.tb_next
-    hint = ""
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         return Problem(
-            line, column, f"the package {package!r} is not installed here", f"install it: %pip install {package}"
+            line, column, f"the package {package!r} is not installed here", f"%pip install {package}"
         )
     text = str(error)
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return Problem(line, column, f"running the cell raised {message}", hint)
+    return Problem(line, column, f"running the cell raised {message}")
 
 
 def _typed(cell: CellSource, module: types.ModuleType) -> CellModule:
@@ -199,7 +198,7 @@ def _declared_types(
         return {}
     try:
         hints = typing.get_type_hints(module, include_extras=True)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever a cell's annotation raises
         problems[""] = f"an annotation of the top level can't be read: {error}"
         return {}
     return {name: declared_type(hints[name], module.__dict__.get(name)) for name in names}
@@ -217,8 +216,9 @@ def node_print(*values: object, sep: str | None = " ", end: str | None = "\n", *
 PROVIDED: Final[Mapping[str, Any]] = {
     "node": decorators.node, "llm": decorators.llm, "confirm": decorators.confirm, "chain": decorators.chain,
     "tool": decorators.tool, "Input": decorators.Input, "Chain": decorators.Chain, "Retry": decorators.Retry,
-    "default": decorators.default, "Output": decorators.Output, "prompt": decorators.prompt, "user": decorators.user,
-    "assistant": decorators.assistant, "secret": decorators.secret, "ExecutionContext": ExecutionContext,
+    "default": decorators.default, "Output": decorators.Output, "prompt": decorators.prompt,
+    "user": decorators.user, "assistant": decorators.assistant, "secret": decorators.secret,
+    "ExecutionContext": ExecutionContext,
     "print": node_print,
 }  # fmt: skip
 """What a cell may use without importing it."""

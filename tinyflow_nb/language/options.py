@@ -55,7 +55,7 @@ class OptionReader:
         rest = call.args
         if draft.type == "llm" and rest:
             draft.given["model"] = rest[0]
-            self._plain(draft, "model", rest[0], option_values.models)
+            self._plain(draft, "model", rest[0])
             rest = rest[1:]
             if rest:
                 hint = "list several models: @llm([...]); the docstring is the prompt"
@@ -66,7 +66,9 @@ class OptionReader:
     def _keyword(self, draft: NodeDraft, keyword: ast.keyword) -> None:
         name, value = keyword.arg, keyword.value
         if name is None:
-            self.report.add(keyword.value, "options can't be unpacked with `**`", "write each as `option=value`")
+            self.report.add(
+                keyword.value, "options can't be unpacked with `**`", "write each as `option=value`"
+            )
             return
         word = "node" if draft.type == "code" else draft.type
         own = _OWN[draft.type]
@@ -84,7 +86,9 @@ class OptionReader:
             known = [*_COMMON, *own, *(_MODEL_SETTINGS if draft.type == "llm" else ())]
             of = next((t for t, options in _OWN.items() if name in options), "")
             hint = did_you_mean(name, known) or (
-                f"it belongs to @{of}" if of else _MISPLACED.get(name, f"@{word} knows {', '.join(sorted(known))}")
+                f"it belongs to @{of}"
+                if of
+                else _MISPLACED.get(name, f"@{word} knows {', '.join(sorted(known))}")
             )
             self.report.add(keyword, f"@{word} has no option {name!r}", hint)
 
@@ -122,8 +126,7 @@ class OptionReader:
             case "join" | "result":
                 self._structural(draft, name, value)
             case _:
-                checks = option_values.OF_LLM | option_values.PLAIN
-                self._plain(draft, name, value, checks[name])
+                self._plain(draft, name, value)
 
     def _text(self, name: str, value: ast.expr) -> ast.Constant | None:
         literal = self.cell.literals.node(value)
@@ -154,7 +157,7 @@ class OptionReader:
             if not isinstance(key_literal, ast.Constant) or not isinstance(key_literal.value, str):
                 self._must_be(name, key or item, key_literal or item, "a dict from names to expressions")
                 continue
-            literal = self._text(f"{name}", item)
+            literal = self._text(name, item)
             if literal is not None:
                 yield key_literal.value, Written(str(literal.value), literal)
 
@@ -195,7 +198,9 @@ class OptionReader:
             return
         for item in value.elts:
             if not isinstance(item, ast.Name):
-                self.report.add(item, "`tools=` must name functions", "define it in the cell and name it here")
+                self.report.add(
+                    item, "`tools=` must name functions", "define it in the cell and name it here"
+                )
                 continue
             function = self.cell.functions.get(item.id)
             if function is not None and function.lineno > draft.function.lineno:
@@ -219,7 +224,7 @@ class OptionReader:
         except ValueError as error:
             self.report.add(at, f"`{name}=` must be {error}")
 
-    def _plain(self, draft: NodeDraft, name: str, value: ast.expr, check: option_values.Check) -> None:
+    def _plain(self, draft: NodeDraft, name: str, value: ast.expr) -> None:
         try:
             plain = self._evaluated(value)
         except NotLiteral:
@@ -256,7 +261,11 @@ class OptionReader:
             self.report.add(value, f"`{name}=` must be {error}")
 
     def _combinations(self, draft: NodeDraft, call: ast.Call) -> None:
-        for option, needed in (("max_rounds", "until"), ("on_exhausted", "until"), ("max_concurrency", "each")):
+        for option, needed in (
+            ("max_rounds", "until"),
+            ("on_exhausted", "until"),
+            ("max_concurrency", "each"),
+        ):
             if option in draft.given and needed not in draft.given:
                 self.report.add(
                     draft.given[option], f"`{option}=` means nothing without `{needed}=`",

@@ -36,7 +36,5 @@ def parse_cell(
 
 def _module_source(name: str, analysis: Analysis) -> CellSource:
     nodes = {draft.id: tuple(p.name for p in draft.parameters) for draft in analysis.drafts}
-    readers = {
-        i.name: [draft.id for draft, _ in i.parameters] for i in analysis.wiring.inputs.values()
-    }
+    readers = {i.name: [draft.id for draft, _ in i.parameters] for i in analysis.graph.inputs.values()}
     return CellSource(name, analysis.hash, analysis.source.text, nodes, readers)

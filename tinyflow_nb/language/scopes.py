@@ -42,7 +42,9 @@ def check_undefined(
             )  # fmt: skip
 
 
-def check_reach(tree: ast.Module, report: Report, nodes: Collection[str], inputs: Mapping[str, object]) -> None:
+def check_reach(
+    tree: ast.Module, report: Report, nodes: Collection[str], inputs: Mapping[str, object]
+) -> None:
     """Reports where code names a node or declared input that is not its parameter (SEMANTICS 37)."""
     for name, function in global_reads(tree):
         what = "node" if name.id in nodes else "input" if name.id in inputs else ""

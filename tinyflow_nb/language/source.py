@@ -6,6 +6,7 @@ import ast
 import bisect
 import itertools
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tinyflow_nb.errors import Problem
@@ -24,6 +25,8 @@ class Place(NamedTuple):
 
 
 Positioned = ast.expr | ast.stmt | ast.arg | ast.keyword | ast.alias | ast.excepthandler
+At = Positioned | Place | Callable[[], Place]
+"""A place, or what has one; a function is called only if there is something to say."""
 
 
 class Source:
@@ -128,17 +131,22 @@ class Report:
         self.source = source
         self._found: dict[tuple[int, int, str], Problem] = {}
 
-    def add(self, at: Positioned | Place, message: str, hint: str = "", *, severity: str = "error") -> None:
-        place = at if isinstance(at, Place) else self.source.of(at)
+    def add(self, at: At, message: str, hint: str = "", *, severity: str = "error") -> None:
+        place = self._place(at)
         key = (place.line, place.column, message)
         self._found.setdefault(key, Problem(place.line, place.column, message, hint, severity))
 
     def has_errors(self) -> bool:
         return any(p.severity == "error" for p in self._found.values())
 
-    def reported(self, at: Positioned | Place) -> bool:
+    def _place(self, at: At) -> Place:
+        if isinstance(at, Place):
+            return at
+        return at() if callable(at) else self.source.of(at)
+
+    def reported(self, at: At) -> bool:
         """Whether something is already said about that very place."""
-        place = at if isinstance(at, Place) else self.source.of(at)
+        place = self._place(at)
         return any(key[:2] == place for key in self._found)
 
     def problems(self, severity: str) -> list[Problem]:

@@ -25,7 +25,7 @@ def load_json(text: str | bytes) -> ChainDefinition:
     version = data.get("schema_version", SCHEMA_VERSION)
     if isinstance(version, int) and version > SCHEMA_VERSION:
         _refuse(
-            name, f"the definition has schema version {version}, and this package reads up to {SCHEMA_VERSION}",
+            name, f"the definition has schema version {version}; this package reads up to {SCHEMA_VERSION}",
             "install a newer tinyflow-nb",
         )  # fmt: skip
     try:
@@ -64,9 +64,9 @@ def _lies(definition: ChainDefinition, analysis: Analysis) -> list[str]:
         return ["the definition has other nodes"]
     if set(definition.edges) != set(analysis.edges()):
         found.append("the definition has other edges")
-    if [i.name for i in definition.inputs] != list(analysis.wiring.inputs):
+    if [i.name for i in definition.inputs] != list(analysis.graph.inputs):
         found.append("the definition has other inputs")
-    if definition.constants.keys() != analysis.wiring.constants.keys():
+    if definition.constants.keys() != analysis.graph.constants.keys():
         found.append("the definition has other constants")
     for node in definition.nodes:
         draft = drafts[node.id]

@@ -28,8 +28,8 @@ _ALIASES: Final = {
     "requests": "import requests", "httpx": "import httpx", "bs4": "import bs4", "pandas": "import pandas",
     "numpy": "import numpy", "BaseModel": "from pydantic import BaseModel",
     "Field": "from pydantic import Field", "TypeAdapter": "from pydantic import TypeAdapter",
-    "Path": "from pathlib import Path", "Enum": "from enum import Enum", "StrEnum": "from enum import StrEnum",
-    "dataclass": "from dataclasses import dataclass", "datetime": "from datetime import datetime",
+    "Path": "from pathlib import Path", "Enum": "from enum import Enum",
+    "StrEnum": "from enum import StrEnum", "dataclass": "from dataclasses import dataclass", "datetime": "from datetime import datetime",
     "date": "from datetime import date", "timedelta": "from datetime import timedelta",
     "Decimal": "from decimal import Decimal", "Counter": "from collections import Counter",
     "defaultdict": "from collections import defaultdict", "partial": "from functools import partial",
@@ -87,9 +87,9 @@ class Words:
         """The word an expression stands for, or ""."""
         if isinstance(expression, ast.Name):
             return self._local.get(expression.id, "")
-        if isinstance(expression, ast.Attribute) and isinstance(expression.value, ast.Name):
-            if expression.value.id in self._packages:
-                return expression.attr
+        match expression:
+            case ast.Attribute(value=ast.Name(id=package), attr=word) if package in self._packages:
+                return word
         return ""
 
     def of_call(self, expression: ast.expr) -> str:

@@ -13,7 +13,7 @@ from tinyflow_nb.language.expression_problems import problems, single_braces
 from tinyflow_nb.language.expression_spelling import without_strings
 from tinyflow_nb.language.source import Place, Report
 
-_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.S)
+_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
