@@ -256,6 +256,16 @@ class ChainExecutor:
             async for event in read_events(self._store, run_id, inbox, after):
                 yield event
 
+    async def history(self, run_id: str) -> AsyncIterator[Event]:
+        """The lifecycle events so far, without the streamed chunks.
+
+        Raises:
+            UnknownRun
+        """
+        await self._header(run_id)
+        for event in await self._store.events(run_id):
+            yield event
+
     async def runs(
         self, *, chain: str = "", status: str = "", waiting: bool = False, limit: int = 50, cursor: str = ""
     ) -> RunPage:
