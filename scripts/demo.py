@@ -111,7 +111,10 @@ async def write_page(executor: ChainExecutor, follower: Follower, page: Path) ->
 async def demo(notebook: Path, page: Path) -> str:
     """Run it and write the page; returns what went wrong, or ""."""
     cells = nbformat.read(notebook, as_version=4)
-    client = NotebookClient(cells, timeout=600, resources={"metadata": {"path": str(notebook.parent)}})
+    client = NotebookClient(
+        cells, timeout=600, resources={"metadata": {"path": str(notebook.parent)}},
+        extra_arguments=["--IPKernelApp.log_level=40"],  # errors: its warnings would stand in the story
+    )  # fmt: skip
     print(f"Running {notebook.name} with the local model", flush=True)
     async with connect(os.environ["TINYFLOW_STORE"], execute=False) as executor:
         running: asyncio.Task[None] = asyncio.create_task(client.async_execute())

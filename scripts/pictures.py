@@ -14,7 +14,7 @@ from tinyflow_nb import ChainDefinition, connect
 from tinyflow_nb_widgets import render_svg
 
 ROOT = Path(__file__).resolve().parent.parent
-QUESTION = "My shoes fell apart, money back!"
+QUESTION = "I want a refund for my broken shoes."
 ANSWERS = {
     "intent": lambda **_: "refund",
     "draft": lambda **_: "We are sorry about your shoes. You will have your money back within five days.",
