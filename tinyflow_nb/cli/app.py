@@ -29,8 +29,8 @@ app = typer.Typer(
     help="Durable LLM chains: run, check, watch and answer them without Jupyter.",
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-out = Console()
-err = Console(stderr=True)
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
 
 FAILED, MISUSED, SUSPENDED = 1, 2, 3
 """Exit codes besides 0: the chain failed; nothing was run; it waits for a person."""
@@ -108,6 +108,8 @@ async def _follow(executor: ChainExecutor, definition: ChainDefinition, run_id: 
             tree.apply(event)
             if event.type is EventType.CHAIN_SUSPENDED:
                 state = await executor.state(run_id)
+                if not state.waiting():
+                    continue  # it was answered since
                 if not asks:
                     break
                 with tree.paused():
@@ -210,7 +212,10 @@ def runs(
             for summary in page.runs:
                 _say({f: getattr(summary, f) for f in summary.__slots__})
             return
-        table = Table("run", "chain", "status", "started", "took", "", box=None, header_style="dim")
+        table = Table(box=None, header_style="dim")
+        for title in ("run", "chain", "status", "started", "took"):
+            table.add_column(title, no_wrap=True, min_width=len(title))
+        table.add_column("", ratio=1)
         for s in page.runs:
             took = since(s.created_at, s.finished_at) if s.finished_at else ""
             note = "orphaned: attach to continue" if s.orphaned else f"{s.waiting} waiting" if s.waiting else s.error

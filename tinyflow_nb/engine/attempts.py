@@ -53,9 +53,7 @@ class Attempts:
     def __len__(self) -> int:
         return len(self._running)
 
-    def begin(self, claim: Claim, timeout: float) -> Attempt:
-        task = asyncio.current_task()
-        assert task is not None
+    def begin(self, claim: Claim, task: asyncio.Task[None], timeout: float) -> Attempt:
         now = self._clock.now()
         attempt = Attempt(claim, task, now, now + timeout)
         self._running[attempt] = None

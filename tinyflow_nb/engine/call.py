@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tinyflow_nb.engine.attempts import Attempt
     from tinyflow_nb.engine.plan import NodePlan, Plan
     from tinyflow_nb.engine.streams import ChunkWriter
-    from tinyflow_nb.engine.threads import ThreadPool
+    from tinyflow_nb.engine.worker import Worker
     from tinyflow_nb.model.commit import Claim
     from tinyflow_nb.model.definition import NodeDefinition
     from tinyflow_nb.ports import ChunkKind
@@ -44,19 +44,30 @@ class LiveRun:
 class Call:
     """The NodeCall of the engine; what is dear to make is made when asked for."""
 
-    __slots__ = ("_arguments", "_claim", "_live", "_pool", "_scope", "attempt", "plan", "writer")
+    __slots__ = ("_arguments", "_claim", "_live", "_scope", "_worker", "_writer", "attempt", "plan")
 
-    def __init__(
-        self, live: LiveRun, plan: NodePlan, claim: Claim, pool: ThreadPool, writer: ChunkWriter
-    ) -> None:
+    def __init__(self, live: LiveRun, plan: NodePlan, claim: Claim, worker: Worker) -> None:
         self._live = live
         self._claim = claim
-        self._pool = pool
+        self._worker = worker
         self._scope: dict[str, Any] | None = None
         self._arguments: dict[str, Any] | None = None
+        self._writer: ChunkWriter | None = None
         self.plan = plan
-        self.writer = writer
         self.attempt: Attempt | None = None
+
+    @property
+    def writer(self) -> ChunkWriter:
+        if self._writer is None:
+            claim = self._claim
+            self._writer = self._worker.streams.writer(
+                claim.run, claim.unit, max(1, claim.attempt), claim.round
+            )
+        return self._writer
+
+    @property
+    def wrote(self) -> bool:
+        return self._writer is not None and self._writer.wrote
 
     @property
     def node(self) -> NodeDefinition:
@@ -129,7 +140,7 @@ class Call:
         self.writer.emit(kind, value)
 
     async def in_thread(self, function: Callable[[], Any]) -> Any:
-        return await self._pool.submit(function)
+        return await self._worker.pool.submit(function)
 
     def evaluate(self, expression: str, extra: Mapping[str, Any] | None = None) -> Any:
         """An expression over the scope.

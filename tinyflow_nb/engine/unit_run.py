@@ -37,18 +37,19 @@ class TooManyItems(TinyflowError):
 class UnitRun:
     """Short-lived: made for one claim."""
 
-    __slots__ = ("_call", "_claim", "_live", "_node", "_worker")
+    __slots__ = ("_call", "_claim", "_live", "_node", "_task", "_worker")
 
-    def __init__(self, worker: Worker, live: LiveRun, claim: Claim) -> None:
+    def __init__(self, worker: Worker, live: LiveRun, claim: Claim, task: asyncio.Task[None]) -> None:
         self._worker = worker
         self._live = live
         self._claim = claim
-        self._node: NodePlan = live.plan.nodes[node_of(claim.unit)]
-        self._call: Call | None = None
+        self._task = task
+        self._node: NodePlan = live.plan.nodes.get(claim.unit) or live.plan.nodes[node_of(claim.unit)]
+        self._call = Call(live, self._node, claim, worker)
 
     async def run(self) -> tuple[Step, ...]:
         """The steps to commit; LOST if there is nothing to say."""
-        claim, node = self._claim, self._node
+        claim = self._claim
         if claim.gather is not None:
             return (self._gathered(claim.gather),)
         if claim.overdue:
@@ -56,8 +57,7 @@ class UnitRun:
         if claim.deaths >= reducer.MAX_DEATHS:
             message = f"{claim.deaths} workers died while they ran it"
             return (self._failed(made_up("WorkerLost", message, claim.attempt, self._line)),)
-        writer = self._worker.streams.writer(claim.run, claim.unit, max(1, claim.attempt), claim.round)
-        call = self._call = Call(self._live, node, claim, self._worker.pool, writer)
+        call = self._call
         try:
             if claim.attempt == 0:
                 judged = self._judge(call)
@@ -110,8 +110,7 @@ class UnitRun:
 
     async def _attempt(self, call: Call, claim: Claim) -> tuple[Step, ...]:
         node, worker = self._node, self._worker
-        attempt = worker.attempts.begin(claim, node.timeout)
-        call.attempt = attempt
+        attempt = call.attempt = worker.attempts.begin(claim, self._task, node.timeout)
         if self._live.plan.prints or not node.is_code:
             print_sink.set(lambda text: call.writer.log("print", text))
         try:
@@ -129,7 +128,7 @@ class UnitRun:
             return self._called_off(attempt.called_off)
         finally:
             worker.attempts.end(attempt)
-            if call.writer.wrote:
+            if call.wrote:
                 worker.streams.flush()
         if isinstance(result, Suspend):
             return (self._park(result),)

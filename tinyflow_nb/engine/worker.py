@@ -119,18 +119,19 @@ class Worker:
         live = await self._live(run)
         if live is None:
             return
+        task = asyncio.current_task()
+        assert task is not None
         hops = 0
         while claims:
-            skips = tuple(c for c in claims if c.skip)
-            if skips:
-                outcome = await self._commit(live, tuple(self._skip(live, c) for c in skips))
-                claims = outcome.claims if outcome else ()
-                continue
-            first, *others = claims
-            if others:
-                self.take(others)
-            unit = UnitRun(self, live, first)
-            steps = await unit.run()
+            first = claims[0]
+            if len(claims) > 1 or first.skip:
+                skips = [c for c in claims if c.skip]
+                self.take([c for c in claims[1 if not skips else 0 :] if not c.skip])
+                if skips:
+                    outcome = await self._commit(live, tuple(self._skip(live, c) for c in skips))
+                    claims = outcome.claims if outcome else ()
+                    continue
+            steps = await UnitRun(self, live, first, task).run()
             if not steps:
                 return
             outcome = await self._commit(live, steps, first.generation)
