@@ -23,7 +23,6 @@ from tinyflow_nb_widgets import render_html
 
 if TYPE_CHECKING:
     from tinyflow_nb.engine.executor import ChainExecutor
-
     from tinyflow_nb.model.events import Event
 
 ROOT = Path(__file__).resolve().parent.parent
