@@ -60,9 +60,7 @@ def replay(image: RunImage, row: str) -> None:
         outcome = image.take_one(image.units[unit], worker, lease, at)
     else:
         steps, worker, want, lease = rest
-        commit = Commit(
-            image.new.run, image.generation, tuple(_step(s) for s in steps), worker, want, lease
-        )
+        commit = Commit(image.new.run, image.generation, tuple(_step(s) for s in steps), worker, want, lease)
         outcome = image.apply(commit, at)
     image.events = list(outcome.events)  # for who reads them: these, and those of the rows before
 

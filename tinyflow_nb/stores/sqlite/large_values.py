@@ -32,7 +32,9 @@ class LargeValues:
     def resolved(self, run: str, value: str | None) -> str | None:
         if value is None or value[:1] != MARK:
             return value
-        row = self._execute("SELECT body FROM large_values WHERE run=? AND hash=?", (run, value[1:])).fetchone()
+        row = self._execute(
+            "SELECT body FROM large_values WHERE run=? AND hash=?", (run, value[1:])
+        ).fetchone()
         return str(row[0])
 
     def commit_stored(self, commit: Commit) -> Commit:

@@ -190,7 +190,9 @@ class SqliteStore:
         return [claim for claim in claims if claim[0] not in live]
 
     def _renewed(self, run: str, unit: str, token: int, at: float) -> bool:
-        row = self._execute("SELECT token, expires FROM renewals WHERE run=? AND unit=?", (run, unit)).fetchone()
+        row = self._execute(
+            "SELECT token, expires FROM renewals WHERE run=? AND unit=?", (run, unit)
+        ).fetchone()
         return row is not None and row[0] == token and at < row[1]
 
     # ------------------------------------------------------------------ images
@@ -295,7 +297,9 @@ class SqliteStore:
                 return []
             image = RunImage(held.image.new, held.image.shape, held.image.created_at)
             image.events = list(image.begin().events)
-            rows = self._execute("SELECT body FROM journal WHERE run=? AND n>0 AND n<=? ORDER BY n", (run, held.n))
+            rows = self._execute(
+                "SELECT body FROM journal WHERE run=? AND n>0 AND n<=? ORDER BY n", (run, held.n)
+            )
             for (body,) in rows.fetchall():
                 codec.replay(image, body)
             resolve = self._resolver(run)
@@ -324,7 +328,10 @@ class SqliteStore:
             found: list[Event] = []
             end = after
             for n, count, body in self._execute(sql, (run, after)).fetchall():
-                events = [Event(seq, EventType(type), node, at, data) for seq, type, node, at, data in json.loads(body)]
+                events = [
+                    Event(seq, EventType(type), node, at, data)
+                    for seq, type, node, at, data in json.loads(body)
+                ]
                 if n > end:
                     found.append(Event(events[0].seq, EventType.GAP, data={"missing": n - end}))
                 found += events[max(0, after - n) :]
@@ -391,7 +398,9 @@ class SqliteStore:
                 break
             await self._database.run(lambda rows=old: self._forget([run for (run,) in rows]))  # type: ignore[misc]
         sql_waiting = "SELECT run FROM runs WHERE finished IS NULL AND status='SUSPENDED' AND touched <= ?"
-        rows = await self._database.read(lambda: self._execute(sql_waiting, (now - suspended_ttl,)).fetchall())
+        rows = await self._database.read(
+            lambda: self._execute(sql_waiting, (now - suspended_ttl,)).fetchall()
+        )
         return [run for (run,) in rows]
 
     async def watch(self, runs: Mapping[str, int], timeout: float) -> set[str]:

@@ -1,0 +1,146 @@
+"""RunClaims: who may work on which unit of a run, until when, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinyflow_nb.model.commit import Claim, Outcome
+from tinyflow_nb.model.events import EventType
+from tinyflow_nb.model.status import TERMINAL
+from tinyflow_nb.model.trigger import Trigger, TriggerKind
+from tinyflow_nb.stores.run_core import FAILED, READY, RUNNING, SUSPENDED, RunCore
+from tinyflow_nb.stores.unit import Unit
+
+
+class RunClaims(RunCore):
+    """Claims, leases and the outbox."""
+
+    __slots__ = ()
+
+    def claimable(self, trigger: Trigger, at: float, holder_is_dead: bool) -> Unit | None:
+        """The unit a trigger may claim now; None if the trigger is not of the present."""
+        if trigger.generation != self.generation or self.status in TERMINAL:
+            return None
+        unit = self.units.get(trigger.unit)
+        if unit is None:
+            return None
+        if trigger.kind == "lease":
+            expired = unit.token and (at >= unit.expires or holder_is_dead)
+            return unit if unit.status is RUNNING and expired else None
+        if trigger.kind == "timeout":
+            return unit if unit.status is SUSPENDED and unit.due and at >= unit.due else None
+        if unit.status is not READY or unit.name not in self.ready or at < unit.due:
+            return None
+        most = self.new.context.get("max_concurrency")
+        if most is not None and self.active - len(self.ready) >= most:
+            return None  # the end of one that runs takes it
+        return unit if unit.attempt == trigger.attempt else None
+
+    def take(self, unit: Unit, worker: str, lease: float, at: float) -> Claim:
+        """Claim a claimable unit for a worker."""
+        overdue = unit.status is SUSPENDED
+        if overdue:
+            self.parked -= 1
+            self.active += 1
+        elif unit.status is RUNNING:
+            unit.deaths += 1
+        else:
+            self.ready.pop(unit.name, None)
+            gathers = unit.item_values is not None
+            if not unit.dead and not gathers and (unit.judged or not unit.shape.judged):
+                unit.attempt += 1
+                unit.started_at = unit.started_at or at
+                self._tell_started(unit, at)
+        self.tokens += 1
+        unit.status = RUNNING
+        unit.token = self.tokens
+        unit.worker = worker
+        unit.expires = at + lease
+        unit.due = 0.0
+        return self._claim(unit, overdue)
+
+    def take_one(self, unit: Unit, worker: str, lease: float, at: float) -> Outcome:
+        """`take`, for a claim by trigger."""
+        claim = self.take(unit, worker, lease, at)
+        if self.status is SUSPENDED:  # a form ran out of time
+            self.status = RUNNING
+            self._tell(EventType.CHAIN_RESUMED, "", at, {})
+        events, self.events = self.events, []
+        return Outcome(self.seq, self.status, (claim,), (), events)
+
+    def extend(self, unit: str, token: int, until: float) -> bool:
+        """Renew a lease; False if it is not this claim's any more."""
+        found = self.units.get(unit)
+        if found is None or found.token != token or found.status is not RUNNING or self.status in TERMINAL:
+            return False
+        found.expires = until
+        return True
+
+    def _claim(self, unit: Unit, overdue: bool) -> Claim:
+        shape = unit.shape
+        units = self.units
+        values: dict[str, str | None] = {}
+        if not unit.dead:
+            for source in shape.reads:
+                if not unit.winner or source == unit.winner or source not in units:
+                    values[source] = self.value(source)
+        if unit.parent is None and unit.item_values is None and unit.previous is None and not shape.handles:
+            return Claim(
+                self.new.run, self.generation, unit.name, unit.token,
+                unit.attempt, unit.round, values,
+                skip=unit.dead, overdue=overdue, deaths=unit.deaths,
+            )  # fmt: skip
+        handled = units.get(shape.handles)
+        failed = handled is not None and handled.status is FAILED
+        return Claim(
+            self.new.run, self.generation, unit.name, unit.token, unit.attempt, unit.round, values,
+            item=unit.parent.item_values[unit.index] if unit.parent and unit.parent.item_values else None,
+            previous=unit.previous,
+            gather=self._gathered(unit) if unit.item_values is not None else None,
+            error=(handled.info or {}).get("error") if handled and failed else None,
+            skip=unit.dead, overdue=overdue, deaths=unit.deaths,
+        )  # fmt: skip
+
+    def _gathered(self, unit: Unit) -> tuple[str | None, ...]:
+        names = (f"{unit.name}[{i}]" for i in range(len(unit.item_values or ())))
+        return tuple(self.units[name].value for name in names)
+
+    def _outcome(self, made_ready: list[Unit], worker: str, want: int, lease: float, at: float) -> Outcome:
+        events = self.events
+        claims: list[Claim] = []
+        triggers: list[Trigger] = []
+        if self.status in TERMINAL:
+            self.ready.clear()
+        else:
+            most = self.new.context.get("max_concurrency")
+            if most is not None:  # of one run; what it holds back, a unit's end takes from the outbox
+                want = min(want, most - (self.active - len(self.ready)))
+                made_ready = [u for u in self.ready.values() if not u.due]
+            for unit in made_ready:
+                if worker and (unit.dead or len(claims) < want) and not unit.shape.tags:
+                    claims.append(self.take(unit, worker, lease, at))
+                elif unit.name in self.ready:
+                    triggers.append(self.trigger_of(unit))
+        self.events = []
+        return Outcome(self.seq, self.status, tuple(claims), tuple(triggers), events)
+
+    def trigger_of(self, unit: Unit) -> Trigger:
+        kind: TriggerKind = "retry" if unit.due else "run"
+        tags = unit.shape.tags
+        return Trigger(self.new.run, self.generation, unit.name, unit.attempt, kind, unit.due, tags)
+
+    def pending(self, is_dead: Callable[[str], bool] = lambda worker: False) -> list[Trigger]:
+        """The outbox, timers and leases included; a dead worker's lease is due at once."""
+        if self.status in TERMINAL:
+            return []
+        found = [self.trigger_of(unit) for unit in self.ready.values()]
+        run, generation = self.new.run, self.generation
+        for unit in self.units.values():
+            if unit.status is RUNNING and unit.token:
+                due = 0.0 if is_dead(unit.worker) else unit.expires
+                found.append(Trigger(run, generation, unit.name, unit.attempt, "lease", due))
+            elif unit.status is SUSPENDED and unit.due:
+                found.append(Trigger(run, generation, unit.name, unit.attempt, "timeout", unit.due))
+        if self.deadline is not None:
+            found.append(Trigger(run, generation, "", 0, "deadline", self.deadline))
+        return found
