@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.definition import ChainDefinition
 
 NODE_HEIGHT = 54.0
-NARROWEST, WIDEST = 176.0, 232.0
+NARROWEST, WIDEST = 184.0, 232.0
 NAME_SIZE, CAPTION_SIZE = 13.0, 11.0
 NAME_LEFT, NAME_RIGHT = 48.0, 34.0
 """Room in a box beside its name: the icon before it, the status mark after it."""

@@ -56,7 +56,7 @@ def node_picture(node: NodeDefinition, state: NodeState | None) -> dict[str, Any
     if state.cached:
         notes.append("cached")
     if state.handled_by:
-        notes.append(f"handled by {state.handled_by}")
+        word = f"handled by {state.handled_by}"
     elif state.status is Status.FAILED and state.error:
         word = error_line(state.error)  # the mark and the colour say that it failed
     reason = state.reason

@@ -413,9 +413,10 @@ function makeField(field, submitNow) {
   const problem = html("div", { class: "tf-problem", id: `${id}-problem`, role: "alert" });
   const { control, read } = makeControl(field, id, submitNow);
   control.setAttribute("aria-describedby", `${id}-problem`);
-  const label = field.name && html("label", { for: id, id: `${id}-label` }, field.label,
-    !field.required && html("span", { class: "tf-optional" }, " optional"));
-  if (label && control.role === "group") control.setAttribute("aria-labelledby", label.id);
+  const grouped = control.tagName === "DIV"; // its buttons have names of their own
+  const label = field.name && html(grouped ? "span" : "label", { class: "tf-label", for: grouped ? null : id, id: `${id}-label` },
+    field.label, !field.required && html("span", { class: "tf-optional" }, " optional"));
+  if (label && grouped) control.setAttribute("aria-labelledby", label.id);
   const root = html("div", { class: "tf-field", "data-field": field.name }, label,
     field.description && html("div", { class: "tf-hint" }, field.description), control, problem);
   const complain = (text) => {
@@ -426,10 +427,10 @@ function makeField(field, submitNow) {
 }
 
 function makeControl(field, id, submitNow) {
-  if (field.kind === "boolean") return makeChoice(field, id, [[true, "Yes"], [false, "No"]], submitNow);
+  if (field.kind === "boolean") return makeChoice(field, [[true, "Yes"], [false, "No"]], submitNow);
   if (field.kind === "choice") {
     const options = field.choices.map((choice) => [choice, typeof choice === "string" ? choice : JSON.stringify(choice)]);
-    return options.length <= 6 ? makeChoice(field, id, options, submitNow) : makeSelect(field, id, options);
+    return options.length <= 6 ? makeChoice(field, options, submitNow) : makeSelect(field, id, options);
   }
   const text = field.value === undefined ? "" : typeof field.value === "string" && field.kind !== "json"
     ? field.value : JSON.stringify(field.value, null, field.kind === "json" ? 2 : 0);
@@ -445,7 +446,7 @@ function makeControl(field, id, submitNow) {
   return { control, read: () => parse(field, control.value) };
 }
 
-function makeChoice(field, id, options, submitNow) {
+function makeChoice(field, options, submitNow) {
   let chosen = options.findIndex(([value]) => field.value !== undefined && JSON.stringify(value) === JSON.stringify(field.value));
   const buttons = options.map(([, label], index) => html("button", { type: "button", "aria-pressed": String(index === chosen),
     onclick: () => {
@@ -453,7 +454,6 @@ function makeChoice(field, id, options, submitNow) {
       buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === index)));
       submitNow?.();
     } }, label));
-  buttons[0]?.setAttribute("id", id);
   const control = html("div", { class: "tf-choice", role: "group" }, ...buttons);
   const read = () => {
     if (chosen >= 0) return { value: options[chosen][0] };

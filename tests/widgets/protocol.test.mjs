@@ -1,0 +1,123 @@
+// The front end's protocol without a browser: node --test, with the module's text in WIDGET_JS.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const source = readFileSync(process.env.WIDGET_JS, "utf8");
+const { Follower, duration, parse } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+function follow(send = async () => {}) {
+  const handlers = {};
+  const traits = { snapshot: { seq: 0, run: { id: "r1" }, nodes: { a: { status: "READY" } }, streams: {}, forms: [], answers: [] } };
+  const sent = [];
+  const model = {
+    get: (name) => traits[name],
+    on: (name, handler) => (handlers[name] = handler),
+    off: (name) => delete handlers[name],
+    send: (content) => (sent.push(content), send(content)),
+  };
+  const changes = [];
+  const follower = new Follower(model, (delta) => changes.push(delta));
+  follower.start();
+  sent.length = changes.length = 0;
+  return { follower, traits, handlers, sent, changes, tell: (message) => handlers["msg:custom"](message) };
+}
+const delta = (seq, fields) => ({ type: "delta", seq, ...fields });
+
+test("deltas in order are applied", () => {
+  const { follower, tell, changes } = follow();
+  tell(delta(1, { nodes: { a: { status: "RUNNING" } } }));
+  tell(delta(2, { text: [["a", "1.1", "text", "We "], ["a", "1.1", "text", "are"]] }));
+  assert.equal(follower.picture.nodes.a.status, "RUNNING");
+  assert.deepEqual(follower.picture.streams.a.pieces, [["text", "We are"]]);
+  assert.equal(changes.length, 2);
+});
+
+test("a duplicate changes nothing", () => {
+  const { follower, tell, changes } = follow();
+  const one = delta(1, { text: [["a", "1.1", "text", "x"]] });
+  tell(one);
+  tell(one);
+  assert.deepEqual(follower.picture.streams.a.pieces, [["text", "x"]]);
+  assert.equal(changes.length, 1);
+});
+
+test("a gap asks once for a snapshot, and the snapshot heals it", () => {
+  const { follower, tell, sent, traits } = follow();
+  tell(delta(2, { run: { id: "r1", status: "RUNNING" } }));
+  tell(delta(3, {}));
+  assert.deepEqual(sent, [{ type: "resync" }]);
+  assert.equal(follower.picture.seq, 0);
+  tell({ type: "snapshot", snapshot: { ...traits.snapshot, seq: 3 } });
+  tell(delta(4, { run: { id: "r1", status: "FAILED" } }));
+  assert.equal(follower.picture.run.status, "FAILED");
+});
+
+test("a snapshot trait heals too, and an older one is ignored", () => {
+  const { follower, handlers, traits, changes } = follow();
+  traits.snapshot = { ...traits.snapshot, seq: 9 };
+  handlers["change:snapshot"]();
+  assert.equal(follower.picture.seq, 9);
+  traits.snapshot = { ...traits.snapshot, seq: 4 };
+  handlers["change:snapshot"]();
+  assert.equal(follower.picture.seq, 9);
+  assert.equal(changes.length, 1);
+});
+
+test("one who comes late learns it from the greeting", () => {
+  const { tell, sent } = follow();
+  tell({ type: "hello", seq: 5, now: 100 });
+  assert.deepEqual(sent, [{ type: "resync" }]);
+});
+
+test("the kernel's clock counts, not the browser's", () => {
+  const { follower, tell } = follow();
+  tell({ type: "hello", seq: 0, now: 5000 });
+  assert.ok(Math.abs(follower.now() - 5000) < 1);
+});
+
+test("a further attempt starts its text anew", () => {
+  const { follower, tell } = follow();
+  tell(delta(1, { text: [["a", "1.1", "text", "old"], ["a", "1.2", "text", "new"]] }));
+  assert.deepEqual(follower.picture.streams.a, { turn: "1.2", pieces: [["text", "new"]], cut: false });
+});
+
+test("an action is answered by its id", async () => {
+  const { follower, sent, tell } = follow();
+  const answer = follower.act({ type: "stop" }, "i1");
+  assert.deepEqual(sent, [{ type: "action", id: "i1", action: { type: "stop" } }]);
+  tell({ type: "ack", id: "other", ok: false });
+  tell({ type: "ack", id: "i1", ok: true, error: "", fields: {} });
+  assert.equal((await answer).ok, true);
+});
+
+for (const [how, send] of [
+  ["at once", () => { throw new Error("Cannot send"); }],
+  ["later", async () => { throw new Error("Cannot send"); }],
+]) {
+  test(`a dead kernel, told ${how}, is named with the way on`, async () => {
+    const { follower } = follow(send);
+    const ack = await follower.act({ type: "stop" });
+    assert.equal(ack.ok, false);
+    assert.match(ack.error, /kernel is gone.*%tinyflow attach r1 to continue/);
+  });
+}
+
+test("durations read as Python writes them", () => {
+  assert.deepEqual([-1, 0.44, 9.96, 59.6, 125, 3599.7, 3725].map(duration),
+    ["0.0 s", "0.4 s", "10 s", "1 m 00 s", "2 m 05 s", "1 h 00 m", "1 h 02 m"]);
+});
+
+test("fields are read by their kind", () => {
+  const read = (kind, text, more = {}) => parse({ kind, required: true, ...more }, text);
+  assert.deepEqual(read("integer", " 4 "), { value: 4 });
+  assert.deepEqual(read("number", "0.5"), { value: 0.5 });
+  assert.deepEqual(read("json", '{"a": [1]}'), { value: { a: [1] } });
+  assert.deepEqual(read("text", "  kept as typed "), { value: "  kept as typed " });
+  assert.deepEqual(read("integer", "", { required: false }), {});
+  assert.deepEqual(read("integer", "", { nullable: true }), { value: null });
+  for (const [kind, text, more] of [["integer", "4.5"], ["number", "four"], ["number", "2", { maximum: 1 }],
+    ["integer", "0", { minimum: 1 }], ["json", "{"], ["text", " "], ["integer", ""], ["line", "long", { longest: 3 }]]) {
+    assert.ok(read(kind, text, more).error, `${kind} ${text}`);
+  }
+});
