@@ -102,6 +102,7 @@ def main() -> None:
         sys.exit(f"The benchmark harness is not beside this repository (expected {HARNESS})")
     OUT.parent.mkdir(exist_ok=True)
     floor_interpreter()
+    rows = own_rows()
     everyone = ["floor:memory", "floor:sqlite", "floor:sqlite_full", "tinyflow_nb", *engines(arguments.peers)]
     harness(everyone, "W1,W2,W3,W4", arguments, first=True)
     harness(["floor:sqlite", "tinyflow_nb:sqlite"], "W5", arguments, first=False)
@@ -112,7 +113,7 @@ def main() -> None:
         for r in measured["results"]
     }
     print(f"\n{measured['meta']['cpu']}, Python {measured['meta']['python']}\n")
-    print(table([*(judge(records) for judge in JUDGES), *own_rows()]))
+    print(table([*(judge(records) for judge in JUDGES), *rows]))
     failures = {
         record["error"]: f"{peer} {workload}"
         for (peer, workload, _), record in records.items()
