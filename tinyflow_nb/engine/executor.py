@@ -12,24 +12,24 @@ from typing import Any, Self
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.answers import answer_step
 from tinyflow_nb.engine.bus import EventBus, Listener, is_chain_error, is_node_error, is_output
-from tinyflow_nb.engine.call import LiveRun
-from tinyflow_nb.engine.following import Follower
+from tinyflow_nb.engine.following import Following
 from tinyflow_nb.engine.inputs import check_inputs
-from tinyflow_nb.engine.plan import Plan, make_plan
+from tinyflow_nb.engine.live_run import AtHand, LiveRun
 from tinyflow_nb.engine.reading import read_events
+from tinyflow_nb.engine.recovery import Recovery
 from tinyflow_nb.engine.registry import Chain, Registry
 from tinyflow_nb.engine.results import result_of, suspension
 from tinyflow_nb.engine.streams import Streams
 from tinyflow_nb.engine.worker import Worker
+from tinyflow_nb.engine.workshop import Workshop
 from tinyflow_nb.errors import (
     ChainTimeout,
     InvalidOperation,
     ResumeError,
     RunExists,
-    UnknownChain,
     UnknownRun,
 )
-from tinyflow_nb.model.commit import Commit, End, NewRun, Outcome, Reopen
+from tinyflow_nb.model.commit import Commit, End, NewRun, Outcome, Reopen, Step
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.shape import shape_of
@@ -45,13 +45,9 @@ from tinyflow_nb.ports import (
     StateStore,
     TriggerScheduler,
 )
-from tinyflow_nb.stores.reading import event_of
 
 DEFAULT_TIMEOUT = 180.0
 """Seconds `execute` waits for a result."""
-
-LIVE_RUNS = 1024
-"""Runs whose derived facts are kept at hand."""
 
 
 class ChainExecutor:
@@ -83,48 +79,41 @@ class ChainExecutor:
         self.bus = events or EventBus()
         self._store = states
         self._scheduler = scheduler
-        self._nodes = nodes
-        self._overrides = overrides
         self._execute = execute
         self._retention, self._suspended_ttl = retention, suspended_ttl
         self._clock = clock or SystemClock()
         self._name = name or f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
-        self._limits = {"lease": lease, "capacity": capacity, "threads": threads}
+        self._lease, self._capacity, self._threads = lease, capacity, threads
+        self._at_hand = AtHand(states, self.registry, nodes, overrides)
         self._stack = AsyncExitStack()
-        self._plans: dict[tuple[str, str], Plan] = {}
-        self._live: dict[str, LiveRun] = {}
-        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
-        self._seen: dict[str, int] = {}
-        """Newest seq published here, of runs somebody follows."""
         self._mine: set[str] = set()
         """Live runs this process executes (SEMANTICS 21)."""
 
     async def __aenter__(self) -> Self:
-        await self._stack.__aenter__()
+        stack = await self._stack.__aenter__()
         try:
-            await self._store.start(self._stack)
-            self._streams = Streams(self._store, self.bus.publish, self._seq_of)
-            self._worker = Worker(
-                self._name, self._store, self._clock, self._live_run, self._settled, self._streams,
-                **self._limits,  # type: ignore[arg-type]
+            await self._store.start(stack)
+            self._streams = Streams(self._store, self.bus.publish, self._at_hand.seq_of)
+            workshop = Workshop(
+                self._name, self._store, self._clock, self._streams, self._settled,
+                lease=self._lease, threads=self._threads,
             )  # fmt: skip
-            self._follower = Follower(self._store, self._followed, self._changed)
+            self._worker = Worker(workshop, self._at_hand, self._settled, self._capacity)
+            self._following = Following(self._store, self.bus, workshop.attempts.runs, self._forget)
+            self._recovery = Recovery(self._store, self._scheduler, lambda: self._mine, self._lease / 2)
+            for part in (self.bus, self._following, self._worker, self._recovery):
+                stack.push_async_callback(part.close)
+            stack.push_async_callback(self._streams.drain)
             if self._execute:
-                await self._scheduler.start(self._stack, self.accept)
-            await self._expire()
+                await self._scheduler.start(stack, self.accept)
+            for run in await self._store.expire(self._retention, self._suspended_ttl):
+                await self.stop(run)
         except BaseException:
-            await self._stack.aclose()
+            await stack.aclose()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._follower.close()
-        await self._worker.close()
-        await self._streams.drain()
-        await self.bus.close()
-        for futures in self._waiting.values():
-            for future in futures:
-                future.cancel()
         await self._stack.aclose()
 
     # ------------------------------------------------------------------ starting
@@ -159,7 +148,7 @@ class ChainExecutor:
             InputError, UnknownChain, DefinitionError: nothing was started.
         """
         definition, ref = await self.registry.resolve(chain)
-        plan = self._plan(definition, bindings)
+        plan = self._at_hand.plan(definition, bindings)
         checked = check_inputs(definition, inputs or {})
         text = json.dumps(checked, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         limit = deadline or definition.settings.deadline
@@ -175,14 +164,14 @@ class ChainExecutor:
             now = self._store.now()
             new = NewRun(
                 run, definition.hash, ref, text, now + limit if limit else None, context,
-                self._name if self._execute else "", self._worker.want, self._limits["lease"],
+                self._name if self._execute else "", self._worker.want, self._lease,
             )  # fmt: skip
             outcome = await self._store.create(new, plan.shape)
             if outcome is not None:
                 break
             if run_id:
                 return await self._same_run(new)
-        self._remember(LiveRun(run, ref, plan, checked, context, 1, new.deadline))
+        self._at_hand.keep(LiveRun(run, ref, plan, checked, context, 1, new.deadline))
         if self._execute:
             self._mine.add(run)
         if new.deadline is not None:
@@ -212,28 +201,19 @@ class ChainExecutor:
         loop = asyncio.get_running_loop()
         until = None if timeout is None else loop.time() + timeout
         while True:
-            future = loop.create_future()
-            self._waiting.setdefault(run_id, []).append(future)
-            try:
+            with self._following.waiting(run_id) as changed:
                 header = await self._header(run_id)
                 if header.status.terminal:
                     definition = await self.registry.get(header.definition)
                     return await result_of(self._store, header, shape_of(definition))
                 if not people and header.status is Status.SUSPENDED:
                     raise suspension(await self.state(run_id))
-                self._seen.setdefault(run_id, header.seq)
-                self._follower.wake()
-                left = None if until is None else until - loop.time()
-                await asyncio.wait_for(future, left)
-            except TimeoutError:
-                message = f"{header.chain} is still {header.status} after {timeout:g} s; it goes on as run {run_id}"
-                raise ChainTimeout(message, run_id=run_id) from None
-            finally:
-                waiting = self._waiting.get(run_id)
-                if waiting and future in waiting:
-                    waiting.remove(future)
-                if not waiting:
-                    self._waiting.pop(run_id, None)
+                self._following.follow(run_id, header.seq)
+                try:
+                    await asyncio.wait_for(changed, None if until is None else until - loop.time())
+                except TimeoutError:
+                    told = f"{header.chain} has not ended after {timeout:g} s; it goes on as run {run_id}"
+                    raise ChainTimeout(told, run_id=run_id) from None
 
     async def state(self, run_id: str) -> ChainState:
         """Raises UnknownRun."""
@@ -251,8 +231,7 @@ class ChainExecutor:
         """
         header = await self._header(run_id)
         with self.bus.inbox(run_id) as inbox:
-            self._seen.setdefault(run_id, header.seq)
-            self._follower.wake()
+            self._following.follow(run_id, header.seq)
             async for event in read_events(self._store, run_id, inbox, after):
                 yield event
 
@@ -265,6 +244,16 @@ class ChainExecutor:
         await self._header(run_id)
         for event in await self._store.events(run_id):
             yield event
+
+    async def recorded(self, run_id: str) -> list[Event]:
+        """What `events` would give of the past: it does not wait for more.
+
+        Raises:
+            UnknownRun
+        """
+        await self._header(run_id)
+        chunks, _ = await self._store.chunks(run_id)
+        return sorted([*await self._store.events(run_id), *chunks], key=lambda event: event.seq)
 
     async def runs(
         self, *, chain: str = "", status: str = "", waiting: bool = False, limit: int = 50, cursor: str = ""
@@ -305,7 +294,7 @@ class ChainExecutor:
         """
         state = await self.state(run_id)
         definition = await self.registry.get(state.definition_hash)
-        plan = self._plan(definition, None) if self._execute else None
+        plan = self._at_hand.plan(definition, None) if self._execute else None
         step = answer_step(definition, state, answer, node, answer_id or os.urandom(8).hex(), who, plan)
         if step is None:
             return
@@ -313,7 +302,7 @@ class ChainExecutor:
         if outcome is None:
             await self._resumed_already(run_id, step.unit, answer_id)
             return
-        await self._adopt(run_id, outcome)
+        self._adopt(run_id, outcome)
 
     async def _resumed_already(self, run_id: str, unit: str, answer_id: str) -> None:
         state = await self.state(run_id)
@@ -349,9 +338,11 @@ class ChainExecutor:
         if header.status in (Status.FAILED, Status.CANCELLED):
             outcome = await self._store.commit(self._commit(run_id, header.generation, reopen))
         if outcome is None:
-            raise InvalidOperation(f"run {run_id} is {header.status}: only a FAILED or CANCELLED one is retried")
-        self._live.pop(run_id, None)
-        await self._adopt(run_id, outcome)
+            raise InvalidOperation(
+                f"run {run_id} is {header.status}: only a FAILED or CANCELLED one is retried"
+            )
+        self._at_hand.forget(run_id)
+        self._adopt(run_id, outcome)
         if reopen.deadline is not None:
             deadline = Trigger(run_id, header.generation + 1, "", 0, "deadline", reopen.deadline)
             self._scheduler.schedule([deadline])
@@ -364,10 +355,10 @@ class ChainExecutor:
         """
         header = await self._header(run_id)
         if self._execute and not header.status.terminal:
+            await self._at_hand.run(run_id)  # raises if its code can't be loaded here
             self._mine.add(run_id)
-            self._seen.setdefault(run_id, header.seq)
-            self._scheduler.schedule(await self._store.pending(run_id))
-            self._follower.wake()
+            await self._recovery.of(run_id)
+            self._following.follow(run_id, header.seq)
 
     async def delete(self, run_id: str) -> None:
         """Forget a run that has ended.
@@ -417,64 +408,31 @@ class ChainExecutor:
 
     # ------------------------------------------------------------------ inside
 
-    def _commit(self, run: str, generation: int, step: Any) -> Commit:
+    def _commit(self, run: str, generation: int, step: Step) -> Commit:
         worker = self._name if self._execute else ""
-        return Commit(run, generation, (step,), worker, self._worker.want, self._limits["lease"])
+        return Commit(run, generation, (step,), worker, self._worker.want, self._lease)
 
-    async def _adopt(self, run: str, outcome: Outcome) -> None:
+    def _adopt(self, run: str, outcome: Outcome) -> None:
         """What a person's act made ready is executed here, if this process executes."""
         if self._execute:
             self._mine.add(run)
         self._settled(run, outcome)
         self._worker.take(outcome.claims)
-        self._follower.wake()
+        self._following.follow(run, outcome.seq)
 
     def _settled(self, run: str, outcome: Outcome) -> None:
-        """Every change made here passes through this: tell readers, schedulers and waiters."""
-        if outcome.events and self.bus.wanted(run):
-            self.bus.publish(run, [event_of(raw) for raw in outcome.events])
-        if run in self._seen:
-            self._seen[run] = outcome.seq
+        """Every change made here passes through this."""
+        self._following.tell(run, outcome)
         if outcome.triggers and self._execute:
             self._scheduler.schedule(outcome.triggers)
         if outcome.status.terminal:
             self._forget(run)
-        if run in self._waiting and (outcome.status.terminal or outcome.status is Status.SUSPENDED):
-            self._wake_waiting(run)
 
     def _forget(self, run: str) -> None:
+        """It ended, here or elsewhere."""
         self._mine.discard(run)
-        self._live.pop(run, None)
-        if self._worker.attempts:
-            self._worker.abandon(run)
-
-    def _wake_waiting(self, run: str) -> None:
-        for future in self._waiting.pop(run, ()):
-            if not future.done():
-                future.set_result(None)
-
-    def _followed(self) -> dict[str, int]:
-        """Runs another process may touch that somebody here cares for."""
-        wanted = {*self._waiting, *self.bus.runs(), *self._worker.attempts.runs()}
-        for run in self._seen.keys() - wanted:
-            del self._seen[run]
-        return {run: self._seen.setdefault(run, self._seq_of(run)) for run in wanted}
-
-    async def _changed(self, run: str) -> None:
-        """Another process took a followed run further."""
-        header = await self._store.header(run)
-        events = await self._store.events(run, self._seen.get(run, 0))
-        if events:
-            self._seen[run] = events[-1].seq
-            self.bus.publish(run, events)
-        if header is None or header.status.terminal:
-            self._forget(run)
-        if header is None or header.status.terminal or header.status is Status.SUSPENDED:
-            self._wake_waiting(run)
-
-    def _seq_of(self, run: str) -> int:
-        live = self._live.get(run)
-        return live.seq if live else 0
+        self._at_hand.forget(run)
+        self._worker.abandon(run)
 
     async def _header(self, run: str) -> RunHeader:
         header = await self._store.header(run)
@@ -485,42 +443,3 @@ class ChainExecutor:
     @staticmethod
     def _unknown_run(run: str) -> str:
         return f"no run {run!r} in this store; `runs` lists those there are"
-
-    async def _live_run(self, run: str) -> LiveRun | None:
-        live = self._live.get(run)
-        if live is None:
-            header = await self._store.header(run)
-            if header is None:
-                return None
-            try:
-                definition = await self.registry.get(header.definition)
-            except UnknownChain:
-                return None
-            plan = self._plan(definition, header.context.get("bindings"))
-            inputs = json.loads(header.inputs)
-            live = LiveRun(
-                run, header.chain, plan, inputs, header.context, header.generation, header.deadline
-            )
-            live.seq = header.seq
-            self._remember(live)
-        return live
-
-    def _remember(self, live: LiveRun) -> None:
-        self._live[live.run] = live
-        if len(self._live) > LIVE_RUNS:
-            del self._live[next(iter(self._live))]
-
-    def _plan(self, definition: ChainDefinition, bindings: Mapping[str, Any] | None) -> Plan:
-        key = (definition.hash, json.dumps(bindings, sort_keys=True) if bindings else "")
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = make_plan(definition, self._nodes, bindings, self._overrides)
-            if len(self._plans) > 256:
-                del self._plans[next(iter(self._plans))]
-        return plan
-
-    async def _expire(self) -> None:
-        for run in await self._store.expire(self._retention, self._suspended_ttl):
-            await self.stop(run)
-
-
