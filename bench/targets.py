@@ -58,7 +58,8 @@ def fastest(workload: str) -> Callable[[Records], Row]:
             and not peer.startswith(("tinyflow_nb:", "floor:"))
         }  # fmt: skip
         if not ours or not others:
-            return Row(what, "", "", "no engine to compare with is set up", target, None)
+            missing = "no engine to compare with is set up" if ours else "not measured"
+            return Row(what, "", "", missing, target, None)
         mine, best = microseconds(ours), min(others, key=lambda peer: others[peer])
         against = f"{best} {others[best]:.3g} us"
         return Row(
