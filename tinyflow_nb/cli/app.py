@@ -187,7 +187,7 @@ def show(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
             return
         definition = await executor.registry.get(state.definition_hash)
         tree = RunTree(definition, run_id, None)
-        async for event in executor.history(run_id):
+        for event in await executor.recorded(run_id):
             tree.apply(event)
         out.print(tree.render())
         if state.result is not None:

@@ -74,4 +74,3 @@ def _unit(state: ChainState, waiting: dict[str, NodeState], node: str, answer_id
     if len(waiting) > 1:
         raise ResumeError(f"several nodes wait; say which with node=: {open_forms}")
     return next(iter(waiting))
-

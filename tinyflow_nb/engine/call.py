@@ -13,43 +13,24 @@ from tinyflow_nb.model.trigger import item_of
 
 if TYPE_CHECKING:
     from tinyflow_nb.engine.attempts import Attempt
-    from tinyflow_nb.engine.plan import NodePlan, Plan
+    from tinyflow_nb.engine.live_run import LiveRun
+    from tinyflow_nb.engine.plan import NodePlan
     from tinyflow_nb.engine.streams import ChunkWriter
-    from tinyflow_nb.engine.worker import Worker
+    from tinyflow_nb.engine.workshop import Workshop
     from tinyflow_nb.model.commit import Claim
     from tinyflow_nb.model.definition import NodeDefinition
     from tinyflow_nb.ports import ChunkKind
 
 
-class LiveRun:
-    """What this process knows of a run it works on. Nothing here changes during the run, but for
-    `seq`, which only numbers the chunks."""
-
-    __slots__ = ("chain", "context", "deadline", "generation", "inputs", "plan", "run", "seq")
-
-    def __init__(
-        self, run: str, chain: str, plan: Plan, inputs: dict[str, Any], context: dict[str, Any],
-        generation: int, deadline: float | None,
-    ) -> None:  # fmt: skip
-        self.run = run
-        self.chain = chain
-        self.plan = plan
-        self.inputs = inputs
-        self.context = context
-        self.generation = generation
-        self.deadline = deadline
-        self.seq = 0
-
-
 class Call:
     """The NodeCall of the engine; what is dear to make is made when asked for."""
 
-    __slots__ = ("_arguments", "_claim", "_live", "_scope", "_worker", "_writer", "attempt", "plan")
+    __slots__ = ("_arguments", "_claim", "_live", "_scope", "_workshop", "_writer", "attempt", "plan")
 
-    def __init__(self, live: LiveRun, plan: NodePlan, claim: Claim, worker: Worker) -> None:
+    def __init__(self, live: LiveRun, plan: NodePlan, claim: Claim, workshop: Workshop) -> None:
         self._live = live
         self._claim = claim
-        self._worker = worker
+        self._workshop = workshop
         self._scope: dict[str, Any] | None = None
         self._arguments: dict[str, Any] | None = None
         self._writer: ChunkWriter | None = None
@@ -60,7 +41,7 @@ class Call:
     def writer(self) -> ChunkWriter:
         if self._writer is None:
             claim = self._claim
-            self._writer = self._worker.streams.writer(
+            self._writer = self._workshop.streams.writer(
                 claim.run, claim.unit, max(1, claim.attempt), claim.round
             )
         return self._writer
@@ -140,7 +121,7 @@ class Call:
         self.writer.emit(kind, value)
 
     async def in_thread(self, function: Callable[[], Any]) -> Any:
-        return await self._worker.pool.submit(function)
+        return await self._workshop.pool.submit(function)
 
     def evaluate(self, expression: str, extra: Mapping[str, Any] | None = None) -> Any:
         """An expression over the scope.

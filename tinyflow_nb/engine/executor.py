@@ -235,26 +235,6 @@ class ChainExecutor:
             async for event in read_events(self._store, run_id, inbox, after):
                 yield event
 
-    async def history(self, run_id: str) -> AsyncIterator[Event]:
-        """The lifecycle events so far, without the streamed chunks.
-
-        Raises:
-            UnknownRun
-        """
-        await self._header(run_id)
-        for event in await self._store.events(run_id):
-            yield event
-
-    async def recorded(self, run_id: str) -> list[Event]:
-        """What `events` would give of the past: it does not wait for more.
-
-        Raises:
-            UnknownRun
-        """
-        await self._header(run_id)
-        chunks, _ = await self._store.chunks(run_id)
-        return sorted([*await self._store.events(run_id), *chunks], key=lambda event: event.seq)
-
     async def runs(
         self, *, chain: str = "", status: str = "", waiting: bool = False, limit: int = 50, cursor: str = ""
     ) -> RunPage:
@@ -294,7 +274,8 @@ class ChainExecutor:
         """
         state = await self.state(run_id)
         definition = await self.registry.get(state.definition_hash)
-        plan = self._at_hand.plan(definition, None) if self._execute else None
+        live = await self._at_hand.run(run_id) if self._execute else None
+        plan = live.plan if live else None
         step = answer_step(definition, state, answer, node, answer_id or os.urandom(8).hex(), who, plan)
         if step is None:
             return

@@ -1,13 +1,18 @@
-"""Following: learning of what other processes did to the runs this one cares for."""
+"""Following: who waits for a run, and what other processes did to the runs this one cares for."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator
 
+from tinyflow_nb.engine.bus import EventBus
 from tinyflow_nb.errors import StoreError
+from tinyflow_nb.model.commit import Outcome
+from tinyflow_nb.model.status import Status
 from tinyflow_nb.ports import StateStore
+from tinyflow_nb.stores.reading import event_of
 
 log = logging.getLogger(__name__)
 
@@ -15,28 +20,67 @@ LOOK_SECONDS = 0.5
 """How long one look at the store waits for a change."""
 
 
-class Follower:
-    """One task, alive while there is a run to follow."""
+class Following:
+    """Hands changes to subscribers and waiters. One task looks at the store, alive while somebody
+    here cares for a run that another process may change."""
 
     def __init__(
-        self, store: StateStore, followed: Callable[[], Mapping[str, int]],
-        changed: Callable[[str], Awaitable[None]],
+        self, store: StateStore, bus: EventBus, worked_on: Callable[[], set[str]],
+        ended: Callable[[str], None],
     ) -> None:  # fmt: skip
         """
         Args:
-            followed: the runs to look at, each with the newest seq this process knows of.
-            changed: called for each that another process took further.
+            worked_on: the runs with attempts in this process.
+            ended: told of each run that another process ended.
         """
         self._store = store
-        self._followed = followed
-        self._changed = changed
+        self._bus = bus
+        self._worked_on = worked_on
+        self._ended = ended
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._seen: dict[str, int] = {}
+        """Newest seq handed on, of the followed runs."""
         self._task: asyncio.Task[None] | None = None
 
-    def wake(self) -> None:
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._follow())
+    # ------------------------------------------------------------------ changes made here
 
-    async def _follow(self) -> None:
+    def tell(self, run: str, outcome: Outcome) -> None:
+        """A change this process made."""
+        if outcome.events and self._bus.wanted(run):
+            self._bus.publish(run, [event_of(raw) for raw in outcome.events])
+        if run in self._seen:
+            self._seen[run] = outcome.seq
+        if run in self._waiting and (outcome.status.terminal or outcome.status is Status.SUSPENDED):
+            self._wake(run)
+
+    @contextlib.contextmanager
+    def waiting(self, run: str) -> Iterator[asyncio.Future[None]]:
+        """A future that is done once the run ends or is suspended; take it before you look."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(run, []).append(future)
+        try:
+            yield future
+        finally:
+            left = self._waiting.get(run)
+            if left and future in left:
+                left.remove(future)
+            if not left:
+                self._waiting.pop(run, None)
+
+    def _wake(self, run: str) -> None:
+        for future in self._waiting.pop(run, ()):
+            if not future.done():
+                future.set_result(None)
+
+    # ------------------------------------------------------------------ changes made elsewhere
+
+    def follow(self, run: str, seq: int) -> None:
+        """Somebody here cares for the run, and knows it up to `seq`."""
+        self._seen.setdefault(run, seq)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
         while runs := self._followed():
             try:
                 for run in await self._store.watch(runs, LOOK_SECONDS):
@@ -45,7 +89,27 @@ class Follower:
                 log.warning("could not look at the store", exc_info=True)
                 await asyncio.sleep(LOOK_SECONDS)
 
+    def _followed(self) -> dict[str, int]:
+        wanted = {*self._waiting, *self._bus.runs(), *self._worked_on()}
+        for run in self._seen.keys() - wanted:
+            del self._seen[run]
+        return {run: seq for run, seq in self._seen.items() if run in wanted}
+
+    async def _changed(self, run: str) -> None:
+        header = await self._store.header(run)
+        events = await self._store.events(run, self._seen.get(run, 0))
+        if events:
+            self._seen[run] = events[-1].seq
+            self._bus.publish(run, events)
+        if header is None or header.status.terminal:
+            self._ended(run)
+        if header is None or header.status.terminal or header.status is Status.SUSPENDED:
+            self._wake(run)
+
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        for futures in self._waiting.values():
+            for future in futures:
+                future.cancel()

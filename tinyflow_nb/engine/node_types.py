@@ -38,5 +38,7 @@ def installed() -> NodeTypes:
     for entry in entry_points(group=GROUP):
         known = found.setdefault(entry.name, entry)
         if known.value != entry.value:
-            raise SettingsError(f"node type {entry.name!r} is registered twice: {known.value} and {entry.value}")
+            raise SettingsError(
+                f"node type {entry.name!r} is registered twice: {known.value} and {entry.value}"
+            )
     return NodeTypes(found)

@@ -89,9 +89,12 @@ def _matches(error: ErrorInfo, on: tuple[str, ...]) -> bool:
 
 
 def _stand_in(shape: Shape, node: NodeShape, claim: Claim, *, skipped: bool) -> tuple[Arrival, ...]:
-    """What the consumers of the node it handles are told, if that node did fail."""
-    if not node.handles or claim.error is None:
-        return ()
-    handled = shape.nodes[node.handles]
-    arrivals = handled.skipped if skipped else handled.done
-    return tuple(a for a in arrivals if a.target != node.id)
+    """What the consumers of the node it handles are told, if that node did fail; and if that is a
+    handler itself, those of the node it handles."""
+    told: list[Arrival] = []
+    while node.handles and claim.error is not None:
+        handled = shape.nodes[node.handles]
+        arrivals = handled.skipped if skipped else handled.done
+        told += [a for a in arrivals if a.target != node.id]
+        node = handled
+    return tuple(told)

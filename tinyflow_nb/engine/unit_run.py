@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tinyflow_nb.engine import reducer
-from tinyflow_nb.engine.call import Call, LiveRun
+from tinyflow_nb.engine.call import Call
 from tinyflow_nb.engine.failures import describe, made_up
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.language.expressions import SkippedUsed
@@ -18,8 +18,9 @@ from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb.ports import Produced, Suspend
 
 if TYPE_CHECKING:
+    from tinyflow_nb.engine.live_run import LiveRun
     from tinyflow_nb.engine.plan import NodePlan
-    from tinyflow_nb.engine.worker import Worker
+    from tinyflow_nb.engine.workshop import Workshop
 
 MAX_ITEMS = 10_000
 LOST: tuple[Step, ...] = ()
@@ -37,15 +38,15 @@ class TooManyItems(TinyflowError):
 class UnitRun:
     """Short-lived: made for one claim."""
 
-    __slots__ = ("_call", "_claim", "_live", "_node", "_task", "_worker")
+    __slots__ = ("_call", "_claim", "_live", "_node", "_task", "_workshop")
 
-    def __init__(self, worker: Worker, live: LiveRun, claim: Claim, task: asyncio.Task[None]) -> None:
-        self._worker = worker
+    def __init__(self, workshop: Workshop, live: LiveRun, claim: Claim, task: asyncio.Task[None]) -> None:
+        self._workshop = workshop
         self._live = live
         self._claim = claim
         self._task = task
         self._node: NodePlan = live.plan.nodes.get(claim.unit) or live.plan.nodes[node_of(claim.unit)]
-        self._call = Call(live, self._node, claim, worker)
+        self._call = Call(live, self._node, claim, workshop)
 
     async def run(self) -> tuple[Step, ...]:
         """The steps to commit; LOST if there is nothing to say."""
@@ -63,7 +64,8 @@ class UnitRun:
                 judged = self._judge(call)
                 if judged is not None:
                     return (judged,)
-                if not await self._worker.begin(self._live, claim, Start("start", claim.unit, claim.token)):
+                start = Start("start", claim.unit, claim.token)
+                if await self._workshop.commit(self._live, claim.generation, (start,), 0) is None:
                     return LOST
                 self._claim = claim = claim._replace(attempt=1)
             return await self._attempt(call, claim)
@@ -109,8 +111,8 @@ class UnitRun:
     # ------------------------------------------------------------------ the attempt
 
     async def _attempt(self, call: Call, claim: Claim) -> tuple[Step, ...]:
-        node, worker = self._node, self._worker
-        attempt = call.attempt = worker.attempts.begin(claim, self._task, node.timeout)
+        node, workshop = self._node, self._workshop
+        attempt = call.attempt = workshop.attempts.begin(claim, self._task, node.timeout)
         if self._live.plan.prints or not node.is_code:
             print_sink.set(lambda text: call.writer.log("print", text))
         try:
@@ -127,9 +129,9 @@ class UnitRun:
             attempt.task.uncancel()
             return self._called_off(attempt.called_off)
         finally:
-            worker.attempts.end(attempt)
+            workshop.attempts.end(attempt)
             if call.wrote:
-                worker.streams.flush()
+                workshop.streams.flush()
         if isinstance(result, Suspend):
             return (self._park(result),)
         info: dict[str, Any] | None = None
@@ -165,7 +167,7 @@ class UnitRun:
         claim = self._claim
         form = {"message": asked.message, "schema": asked.schema, "initial": asked.initial}
         timeout = self._node.definition.timeout
-        due = self._worker.now() + timeout if timeout else 0.0
+        due = self._workshop.now() + timeout if timeout else 0.0
         return Park("park", claim.unit, claim.token, form, due)
 
     # ------------------------------------------------------------------ ends
@@ -189,7 +191,7 @@ class UnitRun:
         error["node"] = self._claim.unit
         return reducer.failed(
             self._node.definition, self._live.plan.shape, self._node.shape, self._claim,
-            error, self._worker.now(), self._worker.chance(), retryable,
+            error, self._workshop.now(), self._workshop.chance(), retryable,
         )  # fmt: skip
 
     def _describe(self, error: Exception) -> dict[str, Any]:

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from tinyflow_nb.engine import reducer
-from tinyflow_nb.engine.attempts import Attempts
-from tinyflow_nb.engine.call import LiveRun
 from tinyflow_nb.engine.failures import made_up
-from tinyflow_nb.engine.streams import Streams
-from tinyflow_nb.engine.threads import ThreadPool
+from tinyflow_nb.engine.live_run import AtHand, LiveRun
 from tinyflow_nb.engine.unit_run import UnitRun
-from tinyflow_nb.model.commit import Claim, Commit, End, Outcome, Step
+from tinyflow_nb.engine.workshop import Workshop
+from tinyflow_nb.errors import DefinitionError
+from tinyflow_nb.model.commit import Claim, Commit, End, HandBack, Outcome, Step
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger, node_of
-from tinyflow_nb.ports import Clock, StateStore
 
 log = logging.getLogger(__name__)
 
@@ -29,32 +26,27 @@ HOPS = 64
 
 
 class Worker:
-    """One per executor; `name` is in every claim it makes."""
+    """One per executor."""
 
     def __init__(
-        self, name: str, store: StateStore, clock: Clock, live: Callable[[str], Awaitable[LiveRun | None]],
-        settled: Callable[[str, Outcome], None], publish: Streams, *, lease: float, capacity: int, threads: int,
-    ) -> None:  # fmt: skip
+        self, workshop: Workshop, at_hand: AtHand, settled: Callable[[str, Outcome], None], capacity: int
+    ) -> None:
         """
         Args:
-            live: what is needed to work on a run; None if it is gone.
             settled: told every outcome: its events, triggers and status.
-            lease: seconds.
-            capacity: units run at once.
+            capacity: units worked on at once.
         """
-        self.name = name
-        self._store = store
-        self._live = live
+        self._workshop = workshop
+        self._at_hand = at_hand
+        self._store = workshop.store
         self._settled = settled
-        self._lease = lease
         self._capacity = capacity
         self._room = asyncio.Event()
         self._room.set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._chance = random.random
-        self._streams = publish
-        self._pool = ThreadPool(threads)
-        self.attempts = Attempts(store, clock, lease)
+        self._unfit: set[str] = set()
+        """Runs whose code this process can't load."""
+        self.attempts = workshop.attempts
 
     @property
     def want(self) -> int:
@@ -68,10 +60,12 @@ class Worker:
         """
         if trigger.kind == "deadline":
             return await self._pass_deadline(trigger)
+        if trigger.run in self._unfit:
+            return False
         while len(self._tasks) >= self._capacity:
             self._room.clear()
             await self._room.wait()
-        outcome = await self._store.claim(trigger, self.name, self._lease)
+        outcome = await self._store.claim(trigger, self._workshop.name, self._workshop.lease)
         if outcome is None:
             return False
         self._settled(trigger.run, outcome)
@@ -100,23 +94,22 @@ class Worker:
 
     def abandon(self, run: str) -> None:
         """The run ended: nobody wants what its attempts are still doing."""
-        for attempt in self.attempts.of(run):
-            attempt.call_off("stopped")
+        if self.attempts:
+            for attempt in self.attempts.of(run):
+                attempt.call_off("stopped")
 
     async def close(self) -> None:
         """Drop what is running: its leases run out, and others take it up."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.attempts.close()
-        self._pool.close()
+        self._workshop.close()
 
     # ------------------------------------------------------------------ the loop
 
     async def _run_on(self, claims: tuple[Claim, ...]) -> None:
         """Run the claims' first unit, then what its end made ready, as long as there is any."""
-        run = claims[0].run
-        live = await self._live(run)
+        live = await self._load(claims)
         if live is None:
             return
         task = asyncio.current_task()
@@ -128,39 +121,31 @@ class Worker:
                 skips = [c for c in claims if c.skip]
                 self.take([c for c in claims[1 if not skips else 0 :] if not c.skip])
                 if skips:
-                    outcome = await self._commit(live, tuple(self._skip(live, c) for c in skips))
+                    steps: tuple[Step, ...] = tuple(self._skip(live, c) for c in skips)
+                    outcome = await self._workshop.commit(live, first.generation, steps, 1 + self.want)
                     claims = outcome.claims if outcome else ()
                     continue
-            steps = await UnitRun(self, live, first, task).run()
+            steps = await UnitRun(self._workshop, live, first, task).run()
             if not steps:
                 return
-            outcome = await self._commit(live, steps, first.generation)
+            outcome = await self._workshop.commit(live, first.generation, steps, 1 + self.want)
             claims = outcome.claims if outcome else ()
             hops += 1
             if hops % HOPS == 0:
                 await asyncio.sleep(0)
 
-    async def _commit(
-        self, live: LiveRun, steps: tuple[Step, ...], generation: int | None = None
-    ) -> Outcome | None:
-        if generation is None:
-            generation = live.generation
-        want = 1 + max(0, self._capacity - len(self._tasks))
-        outcome = await self._store.commit(
-            Commit(live.run, generation, steps, self.name, want, self._lease)
-        )
-        if outcome is not None:
-            live.seq = outcome.seq
-            self._settled(live.run, outcome)
-        return outcome
-
-    async def begin(self, live: LiveRun, claim: Claim, step: Step) -> bool:
-        """Commit that a judged unit does run; False if the claim is not ours any more."""
-        outcome = await self._store.commit(Commit(live.run, claim.generation, (step,), self.name, 0, self._lease))
-        if outcome is None:
-            return False
-        self._settled(live.run, outcome)
-        return True
+    async def _load(self, claims: tuple[Claim, ...]) -> LiveRun | None:
+        """What is needed to work on the claims' run; if its code can't be loaded here, they are
+        handed back, and this process leaves the run alone (SEMANTICS 23)."""
+        run, generation = claims[0].run, claims[0].generation
+        try:
+            return await self._at_hand.run(run)
+        except DefinitionError as e:
+            log.error("run %s can't be executed here: %s", run, e)
+            self._unfit.add(run)
+            steps = tuple(HandBack("handback", c.unit, c.token, str(e)) for c in claims)
+            await self._store.commit(Commit(run, generation, steps))
+            return None
 
     def _skip(self, live: LiveRun, claim: Claim) -> Step:
         shape = live.plan.shape
@@ -171,7 +156,7 @@ class Worker:
         header = await self._store.header(trigger.run)
         if header is None or header.status.terminal or header.generation != trigger.generation:
             return False
-        if header.deadline is None or self._store.now() < header.deadline:
+        if header.deadline is None or self._workshop.now() < header.deadline:
             return False
         error = made_up("DeadlineExceeded", "the run's deadline is over", 0, 0)
         end = End("end", Status.FAILED, {**error, "node": ""})
@@ -180,19 +165,3 @@ class Worker:
             return False
         self._settled(trigger.run, outcome)
         return True
-
-    # ------------------------------------------------------------------ what a unit's run may use
-
-    @property
-    def pool(self) -> ThreadPool:
-        return self._pool
-
-    @property
-    def streams(self) -> Streams:
-        return self._streams
-
-    def now(self) -> float:
-        return self._store.now()
-
-    def chance(self) -> float:
-        return self._chance()

@@ -1,0 +1,96 @@
+"""What this process has at hand of the runs it works on: derived from the store, never the truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tinyflow_nb.engine.plan import Plan, make_plan
+from tinyflow_nb.engine.registry import Registry
+from tinyflow_nb.errors import UnknownChain
+from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.ports import NodeExecutor, StateStore
+
+RUNS = 1024
+PLANS = 256
+
+
+class LiveRun:
+    """What this process knows of a run it works on. Nothing here changes during the run, but for
+    `seq`, which only numbers the chunks."""
+
+    __slots__ = ("chain", "context", "deadline", "generation", "inputs", "plan", "run", "seq")
+
+    def __init__(
+        self, run: str, chain: str, plan: Plan, inputs: dict[str, Any], context: dict[str, Any],
+        generation: int, deadline: float | None,
+    ) -> None:  # fmt: skip
+        self.run = run
+        self.chain = chain
+        self.plan = plan
+        self.inputs = inputs
+        self.context = context
+        self.generation = generation
+        self.deadline = deadline
+        self.seq = 0
+
+
+class AtHand:
+    """Plans and live runs, the ones used last."""
+
+    def __init__(
+        self, store: StateStore, registry: Registry, nodes: Mapping[str, NodeExecutor],
+        overrides: Mapping[str, Callable[..., Any]] | None,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._registry = registry
+        self._nodes = nodes
+        self._overrides = overrides
+        self._plans: dict[tuple[str, str], Plan] = {}
+        self._runs: dict[str, LiveRun] = {}
+
+    def plan(self, definition: ChainDefinition, bindings: Mapping[str, Any] | None) -> Plan:
+        """Raises DefinitionError: it can't be loaded here."""
+        key = (definition.hash, json.dumps(bindings, sort_keys=True) if bindings else "")
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = make_plan(definition, self._nodes, bindings, self._overrides)
+            _keep(self._plans, key, plan, PLANS)
+        return plan
+
+    async def run(self, run: str) -> LiveRun | None:
+        """None if the run, or its definition, is not in the store any more."""
+        live = self._runs.get(run)
+        if live is not None:
+            return live
+        header = await self._store.header(run)
+        if header is None:
+            return None
+        try:
+            definition = await self._registry.get(header.definition)
+        except UnknownChain:
+            return None
+        plan = self.plan(definition, header.context.get("bindings"))
+        inputs = json.loads(header.inputs)
+        live = LiveRun(run, header.chain, plan, inputs, header.context, header.generation, header.deadline)
+        live.seq = header.seq
+        self.keep(live)
+        return live
+
+    def keep(self, live: LiveRun) -> None:
+        _keep(self._runs, live.run, live, RUNS)
+
+    def forget(self, run: str) -> None:
+        self._runs.pop(run, None)
+
+    def seq_of(self, run: str) -> int:
+        """Newest lifecycle event this process knows of a run it works on; 0 if it does not."""
+        live = self._runs.get(run)
+        return live.seq if live else 0
+
+
+def _keep(kept: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+    kept[key] = value
+    if len(kept) > most:
+        del kept[next(iter(kept))]

@@ -1,0 +1,42 @@
+"""Recovery: what got lost is found again, from the outbox of the runs this process executes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from tinyflow_nb.errors import StoreError
+from tinyflow_nb.ports import StateStore, TriggerScheduler
+
+log = logging.getLogger(__name__)
+
+
+class Recovery:
+    """Looks through the outboxes every so often. A trigger brought twice changes nothing."""
+
+    def __init__(
+        self, store: StateStore, scheduler: TriggerScheduler, runs: Callable[[], Iterable[str]], every: float
+    ) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self._runs = runs
+        self._every = every
+        self._task = asyncio.get_running_loop().create_task(self._repeat())
+
+    async def of(self, run: str) -> None:
+        """Bring everything one run waits for."""
+        self._scheduler.schedule(await self._store.pending(run))
+
+    async def _repeat(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            for run in list(self._runs()):
+                try:
+                    await self.of(run)
+                except StoreError:
+                    log.warning("could not look through the outbox of run %s", run, exc_info=True)
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
