@@ -116,8 +116,8 @@ def event(seq: int, type: EventType, node: str = "", **data: Any) -> Event:
     return Event(seq, type, node, 1000.0 + seq, data)
 
 
-def text_event(text: str, offset: int, node: str = "draft", attempt: int = 1) -> Event:
-    data = {"kind": "text", "text": text, "offset": offset, "attempt": attempt}
+def text_event(text: str, offset: int, node: str = "draft", attempt: int = 1, round: int = 1) -> Event:
+    data = {"kind": "text", "text": text, "offset": offset, "attempt": attempt, "round": round}
     return Event(1, EventType.NODE_OUTPUT, node, 1001.0, data)
 
 
@@ -139,7 +139,8 @@ def browser() -> Iterator[Any]:
         missing("no chromium on this machine: apt-get install chromium")
     sync_api = pytest.importorskip("playwright.sync_api")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-             "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]  # fmt: skip
+             "--disable-background-networking", "--disable-component-update",
+             "--disable-dev-shm-usage"]  # fmt: skip
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=flags)
         yield started

@@ -7,8 +7,12 @@ from types import SimpleNamespace
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import Status
-from tinyflow_nb_widgets.follow import follow
+from tinyflow_nb_widgets import follow as module
 from tinyflow_nb_widgets.streams import KEPT, Streams
+
+
+def follow(state: ChainState, event: Event) -> None:
+    module.follow(state, event, ("b",))
 
 
 def run(*events: Event) -> ChainState:
@@ -55,9 +59,31 @@ def test_items_and_rounds_are_units(make: SimpleNamespace) -> None:
     """SEMANTICS 7."""
     e = make.event
     state = run(e(1, EventType.NODE_STARTED, "a", items=3), e(2, EventType.NODE_STARTED, "a[1]"),
-                e(3, EventType.NODE_FINISHED, "a[1]"), e(4, EventType.NODE_STARTED, "b#3"))  # fmt: skip
-    assert [i.status for i in state.nodes["a"].items or []] == [Status.READY, Status.SUCCEEDED, Status.READY]
+                e(3, EventType.NODE_FINISHED, "a[1]"), e(4, EventType.NODE_STARTED, "b", round=3))  # fmt: skip
+    done = [i.status is Status.SUCCEEDED for i in state.nodes["a"].items or []]
+    assert done == [False, True, False]
     assert state.nodes["b"].round == 3
+
+
+def test_a_retry_leaves_no_error_behind(make: SimpleNamespace) -> None:
+    e = make.event
+    state = run(e(1, EventType.NODE_STARTED, "a", attempt=1),
+                e(2, EventType.NODE_RETRYING, "a", attempt=1, error={"type": "X"}))  # fmt: skip
+    assert (state.nodes["a"].status, state.nodes["a"].error) == (Status.READY, {"type": "X"})
+    follow(state, e(3, EventType.NODE_STARTED, "a", attempt=2))
+    assert (state.nodes["a"].attempts, state.nodes["a"].error) == (2, None)
+
+
+def test_the_result_is_known_before_the_store_is_read(make: SimpleNamespace) -> None:
+    """SEMANTICS 6."""
+    e = make.event
+    done = [e(1, EventType.NODE_FINISHED, "a", output=1), e(2, EventType.NODE_FINISHED, "b", output=2),
+            e(3, EventType.CHAIN_FINISHED, status="SUCCEEDED")]  # fmt: skip
+    assert run(*done).result == 2
+    several = run()
+    for event in done:
+        module.follow(several, event, ("a", "b"))
+    assert several.result == {"a": 1, "b": 2}
 
 
 def test_unsettled_nodes_of_an_ended_run_read_as_cancelled(make: SimpleNamespace) -> None:
@@ -103,7 +129,7 @@ def test_trimmed_chunks_are_admitted(make: SimpleNamespace) -> None:
 def test_a_further_round_starts_its_text_anew(make: SimpleNamespace) -> None:
     streams = Streams()
     streams.take(make.text("first", 0))
-    assert streams.take(make.text("second", 0, node="draft#2")) == ("draft", "2.1", "text", "second")
+    assert streams.take(make.text("second", 0, round=2)) == ("draft", "2.1", "text", "second")
     assert streams.texts() == {"draft": "second"}
 
 

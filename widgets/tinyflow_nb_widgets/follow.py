@@ -1,7 +1,7 @@
 """A ChainState kept up to date from events, between two readings of the real one.
 
-An event's data may name fields of the state (`status`, `attempts`, `error`, `reason`, `waiting_for`,
-`answered_by`, `round`, ...); what it leaves out stays as it was. The store is the truth:
+An event's data names fields of the state (`attempt`, `error`, `reason`, `round`, `output`, ...); what it
+leaves out stays as it was. The store is the truth:
 `RunView.replace` takes its state over whatever was guessed here.
 """
 
@@ -18,21 +18,31 @@ from tinyflow_nb.model.trigger import item_of, node_of, unit_name
 if TYPE_CHECKING:
     from tinyflow_nb.model.state import ChainState
 
-_NODE_FIELDS = frozenset(f.name for f in fields(NodeState)) - {"id", "status", "items"}
+_NODE_FIELDS = frozenset(f.name for f in fields(NodeState)) - {
+    "id",
+    "status",
+    "items",
+    "error",
+    "reason",
+    "waiting_for",
+}
 
 
-def follow(state: ChainState, event: Event) -> None:
-    """Change the state as a lifecycle event says. One it has seen already changes nothing."""
+def follow(state: ChainState, event: Event, results: tuple[str, ...]) -> None:
+    """Change the state as a lifecycle event says. One it has seen already changes nothing.
+
+    `results` are the nodes whose outputs are the chain's result.
+    """
     if event.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG, EventType.GAP) or event.seq <= state.seq:
         return
     state.seq = event.seq
     if event.node:
         _follow_node(state, event)
     else:
-        _follow_run(state, event)
+        _follow_run(state, event, results)
 
 
-def _follow_run(state: ChainState, event: Event) -> None:
+def _follow_run(state: ChainState, event: Event, results: tuple[str, ...]) -> None:
     data = event.data
     match event.type:
         case EventType.CHAIN_STARTED:
@@ -43,12 +53,22 @@ def _follow_run(state: ChainState, event: Event) -> None:
             state.status = Status.RUNNING
         case EventType.CHAIN_FINISHED:
             state.status = Status(data.get("status", Status.SUCCEEDED))
-            state.result, state.error = data.get("result", state.result), data.get("error")
-            state.finished_at = event.at
+            state.error, state.finished_at = data.get("error"), event.at
+            if state.status is Status.SUCCEEDED:
+                state.result = _result(state, results)
             for node in state.nodes.values():
                 for unit in (node, *(node.items or ())):
                     if not unit.status.terminal:  # SEMANTICS 12: unsettled nodes read as CANCELLED
                         unit.status, unit.waiting_for = Status.CANCELLED, None
+
+
+def _result(state: ChainState, results: tuple[str, ...]) -> Any:
+    """SEMANTICS 6."""
+    if len(results) == 1:
+        return state.nodes[results[0]].output
+    return {
+        id: state.nodes[id].output for id in results if state.nodes[id].status is Status.SUCCEEDED
+    } or None
 
 
 def _reopen(state: ChainState, event: Event) -> None:
@@ -80,11 +100,10 @@ def _follow_node(state: ChainState, event: Event) -> None:
         if name in _NODE_FIELDS:
             setattr(unit, name, value)
     unit.attempts = data.get("attempt", unit.attempts)
-    _, _, round = event.node.partition("#")
-    unit.round = int(round or data.get("round", unit.round))
+    unit.error, unit.reason, unit.waiting_for = data.get("error"), data.get("reason", ""), None
     match event.type:
         case EventType.NODE_STARTED:
-            unit.status, unit.finished_at, unit.waiting_for = Status.RUNNING, None, None
+            unit.status, unit.finished_at = Status.RUNNING, None
             unit.started_at = unit.started_at or event.at
             count = data.get("items")
             if isinstance(count, int) and count:
@@ -98,14 +117,9 @@ def _follow_node(state: ChainState, event: Event) -> None:
             unit.status = Status.READY
         case EventType.NODE_SUSPENDED:
             unit.status, unit.started_at = Status.SUSPENDED, unit.started_at or event.at
-            unit.waiting_for = data.get("waiting_for") or _form(data)
+            unit.waiting_for = {name: data.get(name) for name in ("message", "schema", "initial")}
         case EventType.NODE_SKIPPED:
             unit.status, unit.finished_at = Status.SKIPPED, event.at
         case EventType.NODE_FINISHED:
             unit.status = Status(data.get("status", Status.SUCCEEDED))
-            unit.finished_at, unit.waiting_for = event.at, None
-
-
-def _form(data: dict[str, Any]) -> dict[str, Any]:
-    return {"message": data.get("message", ""), "schema": data.get("schema", {}),
-            "initial": data.get("initial")}  # fmt: skip
+            unit.finished_at = event.at

@@ -60,10 +60,10 @@ class Streams:
     def take(self, event: Event) -> tuple[str, str, str, str] | None:
         """Add an output or log event. Returns (unit, turn, kind, text) if that changed the view."""
         data = event.data
-        unit, _, round = event.node.partition("#")
+        unit = event.node.partition("#")[0]
         stream = self.units.get(unit)
         current = stream.turn if stream else (1, 1)
-        turn = (int(round or 1), int(data.get("attempt") or current[1]))
+        turn = (int(data.get("round") or 1), int(data.get("attempt") or current[1]))
         if turn < current:
             return None
         if stream is None or turn > current:

@@ -239,7 +239,7 @@ class RunView:
                     said.append(list(words))
             else:
                 state = self._known_state()
-                follow(state, item)
+                follow(state, item, self.definition.results())
                 moved.update([node_of(item.node)] if item.node else state.nodes)
         delta = self._changed(moved) if moved or self._form_asked else {}
         if said:
