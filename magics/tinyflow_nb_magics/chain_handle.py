@@ -1,0 +1,165 @@
+"""ChainHandle: what a `%%tinyflow NAME` cell binds under NAME."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tinyflow_nb.errors import InputError, InvalidOperation
+from tinyflow_nb_magics.run_handle import RunHandle, one_mapping
+from tinyflow_nb_magics.session import Session
+
+if TYPE_CHECKING:
+    from tinyflow_nb.model.definition import ChainDefinition
+    from tinyflow_nb_magics.single_node import Messages
+
+
+class ChainHandle:
+    """Starts runs of one definition; running its cell again binds a new handle."""
+
+    def __init__(
+        self, session: Session, definition: ChainDefinition, *, bindings: Mapping[str, Any] | None = None,
+        reference: str = "", newest: RunHandle | None = None,
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            bindings: the notebook's values the cell took by copy (`--bind`).
+            reference: `name@3` if it is published; runs then are of that version.
+            newest: the newest run of the handle this one replaces.
+        """
+        self.definition = definition
+        self._session = session
+        self._bindings = dict(bindings or {})
+        self._reference = reference
+        self._newest = newest
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def reference(self) -> str:
+        """How its runs name it: `support_triage@3`, or `support_triage@#1f2e3d4c`."""
+        return self._reference or self.definition.short_ref
+
+    @property
+    def last(self) -> RunHandle:
+        """The newest run of this name in this notebook.
+
+        Raises:
+            InvalidOperation: there is none yet.
+        """
+        if self._newest is None:
+            raise InvalidOperation(f"{self.name} has no run yet: {self.name}.start({self._call_hint()})")
+        return self._newest
+
+    @property
+    def has_run(self) -> bool:
+        return self._newest is not None
+
+    def start(
+        self, values: Mapping[str, Any] | None = None, /, *, deadline: float | str | None = None,
+        given: Mapping[str, Any] | None = None, **inputs: Any,
+    ) -> RunHandle:  # fmt: skip
+        """Start a run and return at once. Inputs go by keyword or as one dict.
+
+        Args:
+            deadline: seconds the run may take, waiting for people included; also "3m".
+
+        Raises:
+            InputError: an input is missing, unknown or wrong; nothing was started.
+        """
+        if given is not None:
+            raise InvalidOperation("start(given=...), presetting nodes' outputs, is not there yet")
+        run_id = self._session.start(
+            self._reference or self.definition, self.plain_inputs(one_mapping(values, inputs) or {}),
+            deadline=seconds_of(deadline), bindings=self._bindings,
+        )  # fmt: skip
+        self._newest = RunHandle(self._session, run_id)
+        return self._newest
+
+    def plain_inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The notebook's objects as plain JSON, by copy.
+
+        Raises:
+            InputError: one can't be JSON.
+        """
+        from tinyflow_nb.errors import ValueNotJson
+        from tinyflow_nb.language.values import from_json, to_json
+
+        try:
+            return {name: from_json(to_json(value, None, f"input {name}")) for name, value in inputs.items()}
+        except ValueNotJson as error:
+            raise InputError(f"{self.name} was not started: {error}") from None
+
+    def prompt(self, node: str, values: Mapping[str, Any] | None = None, /, **by_name: Any) -> Messages:
+        """The messages an `@llm` node would send, given what it reads; no model is called.
+
+        Raises:
+            InvalidOperation: no such node, or it asks no model.
+            InputError: a value it needs is missing or unknown.
+        """
+        from tinyflow_nb_magics.single_node import prompt_alone
+
+        given = one_mapping(values, by_name) or {}
+        return self._session.call(prompt_alone(self.definition, self._bindings, node, given))
+
+    def call(self, node: str, values: Mapping[str, Any] | None = None, /, **by_name: Any) -> Any:
+        """Run one node by itself, once, given what it reads; gives its output as plain JSON. Nothing
+        is kept. Of an `each` node it runs one item.
+
+        Raises:
+            InvalidOperation: no such node, or it asks a person.
+            InputError: a value it needs is missing or unknown.
+            Exception: what the node itself raises.
+        """
+        from tinyflow_nb_magics.single_node import call_alone
+
+        given = one_mapping(values, by_name) or {}
+        return self._session.call(call_alone(self.definition, self._bindings, node, given))
+
+    def publish(self) -> str:
+        """Make this definition the current version of its name; returns `name@3`.
+
+        Raises:
+            InvalidOperation: it takes values of this notebook.
+        """
+        if self.definition.bindings:
+            names = ", ".join(self.definition.bindings)
+            raise InvalidOperation(f"{self.name} takes {names} from this notebook (--bind): make it an input")
+        self._reference = self._session.call(self._session.executor.publish(self.definition))
+        return self._reference
+
+    # ------------------------------------------------------------------ showing
+
+    def _call_hint(self) -> str:
+        return ", ".join(f"{i.name}=..." for i in self.definition.inputs if i.required)
+
+    def __repr__(self) -> str:
+        nodes = ", ".join(node.id for node in self.definition.nodes)
+        inputs = ", ".join(
+            i.name if i.required else f"{i.name}={i.default!r}" for i in self.definition.inputs
+        )
+        return f"<chain {self.name}({inputs}): {nodes}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from tinyflow_nb_widgets import render_svg
+
+        svg = render_svg(self.definition)
+        return {"text/plain": repr(self), "image/svg+xml": svg, "text/html": svg}
+
+
+def seconds_of(deadline: float | str | None) -> float | None:
+    """Raises InputError if it is no length of time."""
+    if deadline is None:
+        return None
+    from tinyflow_nb.language.durations import seconds
+
+    try:
+        return seconds(float(deadline) if _is_number(deadline) else deadline)
+    except ValueError as error:
+        raise InputError(f"deadline {deadline!r}: it takes {error}") from None
+
+
+def _is_number(text: float | str) -> bool:
+    return not isinstance(text, str) or text.replace(".", "", 1).isdigit()

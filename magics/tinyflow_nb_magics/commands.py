@@ -1,0 +1,259 @@
+"""`%tinyflow COMMAND ...`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from tinyflow_nb.errors import UnknownRun
+from tinyflow_nb.model.trigger import node_of
+from tinyflow_nb_magics.arguments import Arguments, add_pair, did_you_mean, no_more_words, read_arguments
+from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
+from tinyflow_nb_magics.help import CHEAT_SHEET, COMMAND_FLAGS, COMMANDS, HELP, LONG_HELP, NOT_YET
+from tinyflow_nb_magics.inputs import read_inputs, read_value
+from tinyflow_nb_magics.magic_line import MagicError, Word
+from tinyflow_nb_magics.run_handle import RunHandle
+from tinyflow_nb_magics.session import Session, get_session
+from tinyflow_nb_magics.tables import Table, moment
+
+LISTED = 20
+
+
+class Called(NamedTuple):
+    """One use of a command."""
+
+    session: Session
+    variables: dict[str, Any]
+    """The notebook's."""
+    command: str
+    arguments: Arguments
+
+    def word(self, what: str) -> str:
+        """The one word it takes. Raises MagicError."""
+        words = [word for word in self.arguments.words if not word.is_pair]
+        if not words:
+            raise MagicError(f"%tinyflow {self.command} needs {what}")
+        no_more_words(
+            [*words[1:], *(w for w in self.arguments.words if w.is_pair)], f"%tinyflow {self.command}"
+        )
+        return words[0].text
+
+    def nothing(self) -> None:
+        no_more_words(self.arguments.words, f"%tinyflow {self.command}")
+
+    def handle(self, name: str) -> ChainHandle | None:
+        """The handle this notebook has under a name."""
+        bound = self.variables.get(name)
+        return bound if isinstance(bound, ChainHandle) else None
+
+    def run(self, word: str) -> RunHandle:
+        """The run of an id, or the newest of a chain's name. Raises UnknownRun."""
+        handle = self.handle(word)
+        if handle is not None:
+            return handle.last
+        try:
+            self.session.call(self.session.executor.state(word))
+        except UnknownRun as error:
+            page = self.session.call(self.session.executor.runs(limit=200))
+            known = [run.id for run in page.runs] + [n for n in self.variables if self.handle(n)]
+            close = get_close_matches(word, known, 1)
+            raise UnknownRun(
+                f"no run {word!r}; did you mean {close[0]!r}?" if close else str(error)
+            ) from None
+        return RunHandle(self.session, word)
+
+
+def run_command(shell: Any, line: str) -> Any:
+    """What the command gives, for the cell to show.
+
+    Raises:
+        MagicError: the line is wrong.
+        TinyflowError: what the command itself refuses.
+    """
+    name, _, rest = line.strip().partition(" ")
+    if name in ("", "-h", "--help", "help"):
+        print(CHEAT_SHEET)
+        return None
+    if name in NOT_YET:
+        raise MagicError(f"%tinyflow {name} is not there yet")
+    command = _COMMANDS.get(name)
+    if command is None:
+        hint = did_you_mean(name, COMMANDS) or "%tinyflow alone lists the commands"
+        raise MagicError(f"%tinyflow has no command {name!r}; {hint}")
+    flags = (*COMMAND_FLAGS.get(name, ()), HELP, LONG_HELP)
+    arguments = read_arguments(rest, flags, f"%tinyflow {name}")
+    if arguments.switches & {"-h", "--help"}:
+        takes, does = COMMANDS[name]
+        print(f"%tinyflow {name} {takes}".rstrip() + f"\n{does}")
+        return None
+    return command(Called(get_session(), shell.user_ns, name, arguments))
+
+
+# ------------------------------------------------------------------ the commands
+
+
+def _connect(called: Called) -> None:
+    if called.arguments.words:
+        called.session.connect(called.word("an address"))
+    from tinyflow_nb.settings import get_settings
+
+    print(f"Connected to {called.session.address or get_settings().store}")
+
+
+def _run(called: Called) -> Any:
+    name = called.word("a chain: NAME, or NAME@3 for a published version")
+    handle = called.handle(name)
+    if handle is None:
+        definition = called.session.call(called.session.executor.definition(name))
+        reference = name if "@" in name else ""
+        handle = ChainHandle(called.session, definition, reference=reference or name)
+    inputs = read_inputs(handle.definition, called.arguments.pairs, called.variables)
+    run = handle.start(inputs, deadline=seconds_of(called.arguments.value("--deadline") or None))
+    if "--wait" in called.arguments.switches:
+        return run.result()
+    return run
+
+
+def _attach(called: Called) -> RunHandle:
+    run = called.run(called.word("a run's id"))
+    called.session.call(called.session.executor.attach(run.id))
+    definition = run.definition
+    if definition.name not in called.variables:
+        called.variables[definition.name] = ChainHandle(called.session, definition, newest=run)
+    return run
+
+
+def _show(called: Called) -> RunHandle | ChainHandle:
+    word = called.word("a run's id or a chain's name")
+    handle = called.handle(word)
+    if handle is not None:
+        return handle
+    published = called.session.call(called.session.executor.chains(word.partition("@")[0]))
+    if published:
+        definition = called.session.call(called.session.executor.definition(word))
+        return ChainHandle(called.session, definition, reference=word)
+    return called.run(word)
+
+
+def _runs(called: Called) -> Table:
+    words = called.arguments.words
+    chain = called.word("a name") if words else ""
+    limit = called.arguments.value("-n") or str(LISTED)
+    if not limit.isdecimal() or not int(limit):
+        raise MagicError(f"-n takes a number from 1, not {limit!r}")
+    status = _status(called.arguments.value("--status"))
+    work = called.session.executor.runs(chain=chain, status=status, limit=int(limit))
+    rows = []
+    for run in called.session.call(work).runs:
+        note = run.error.partition("\n")[0]
+        if run.waiting:
+            note = "waits for an answer"
+        if run.orphaned:
+            note = f"orphaned: %tinyflow attach {run.id} continues it"
+        rows.append((run.id, run.chain, str(run.status), moment(run.created_at), note))
+    return Table(("run", "chain", "status", "started", ""), rows, "No runs.")
+
+
+def _status(text: str) -> str:
+    from tinyflow_nb.model.status import Status
+
+    known = [status.value for status in Status if status is not Status.SKIPPED]
+    if text and text.upper() not in known:
+        hint = did_you_mean(text.upper(), known) or f"one of {', '.join(known)}"
+        raise MagicError(f"a run has no status {text!r}; {hint}")
+    return text
+
+
+def _waiting(called: Called) -> Table:
+    called.nothing()
+    rows = []
+    for state, node in called.session.call(called.session.executor.waiting()):
+        form = node.waiting_for or {}
+        fields = ", ".join((form.get("schema") or {}).get("properties") or ()) or "one value"
+        rows.append((state.id, state.chain, node.id, str(form.get("message") or ""), fields))
+    return Table(("run", "chain", "node", "question", "takes"), rows, "Nothing waits for an answer.")
+
+
+def _resume(called: Called) -> None:
+    words = list(called.arguments.words)
+    if not words or words[0].is_pair:
+        raise MagicError(
+            "%tinyflow resume needs a run's id, then the answer: %tinyflow resume ID approved=true"
+        )
+    run = called.run(words.pop(0).text)
+    waiting = run.state.waiting()
+    unit = called.arguments.value("--node") or next(iter(waiting), "")
+    form = waiting[unit].waiting_for if unit in waiting else None
+    schema = (form or {}).get("schema") or {}
+    answer = _answer(schema, words, called)
+    run.resume(answer, node=called.arguments.value("--node"))
+    print(f"Answered {unit or node_of(unit)} of run {run.id}.")
+
+
+def _answer(schema: dict[str, Any], words: list[Word], called: Called) -> Any:
+    """One value for a form of one value, else its fields."""
+    pairs = dict(called.arguments.pairs)
+    fields = schema.get("properties") if schema.get("type") == "object" else None
+    if fields is None and len(words) == 1 and not pairs:
+        word = words[0]
+        return read_value(schema, Word(word.text, "answer", word.text, word.quoted), called.variables)
+    for word in words:
+        if not word.is_pair:
+            names = ", ".join(f"{name}=..." for name in fields or ())
+            raise MagicError(f"unexpected {word.text!r}; the form takes {names or 'one value'}")
+        add_pair(pairs, word)
+    if not pairs:
+        return None
+    rest = {key: value for key, value in schema.items() if key == "$defs"}
+    known = fields or {}
+    return {
+        name: read_value({**known.get(name, {}), **rest}, word, called.variables)
+        for name, word in pairs.items()
+    }
+
+
+def _stop(called: Called) -> None:
+    run = called.run(called.word("a run's id"))
+    run.stop()
+    print(f"Run {run.id} is {run.status}.")
+
+
+def _retry(called: Called) -> RunHandle:
+    run = called.run(called.word("a run's id"))
+    run.retry()
+    return run
+
+
+def _publish(called: Called) -> None:
+    name = called.word("the name of a cell's chain")
+    handle = called.handle(name)
+    if handle is None:
+        known = [n for n in called.variables if called.handle(n)]
+        hint = did_you_mean(name, known) or "run its %%tinyflow cell first, --no-run is enough"
+        raise MagicError(f"this notebook has no chain {name!r}; {hint}")
+    print(f"Published {handle.publish()}")
+
+
+def _chains(called: Called) -> Table:
+    called.nothing()
+    found = called.session.call(called.session.executor.chains())
+    rows = [(f"{p.name}@{p.version}", moment(p.at), f"#{p.hash[:8]}") for p in found]
+    return Table(("chain", "published", "content"), rows, "No chain is published: %tinyflow publish NAME")
+
+
+def _history(called: Called) -> Table:
+    name = called.word("a published chain's name")
+    found = called.session.call(called.session.executor.chains(name))
+    rows = [
+        (f"{p.name}@{p.version}", moment(p.at), f"#{p.hash[:8]}", "current" if p.current else "")
+        for p in found
+    ]
+    return Table(("version", "published", "content", ""), rows, f"{name} is not published.")
+
+
+_COMMANDS: dict[str, Callable[[Called], Any]] = {
+    "connect": _connect, "run": _run, "attach": _attach, "show": _show, "runs": _runs, "waiting": _waiting,
+    "resume": _resume, "stop": _stop, "retry": _retry, "publish": _publish, "chains": _chains,
+    "history": _history,
+}  # fmt: skip

@@ -1,0 +1,109 @@
+"""Completion on the magics' lines: flags, commands, chains, runs, inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from IPython.core.completer import SimpleCompletion
+
+from tinyflow_nb.errors import TinyflowError
+from tinyflow_nb_magics.chain_handle import ChainHandle
+from tinyflow_nb_magics.help import CELL_FLAGS, COMMAND_FLAGS, COMMANDS
+from tinyflow_nb_magics.session import get_session
+
+_LINE = re.compile(r"^(?:[\w., ]+=\s*)?\s*(%%?)tinyflow[ \t]+(.*)$")
+_TOP_LEVEL = re.compile(r"^([A-Za-z_]\w*)\s*:", re.MULTILINE)
+_OF_RUNS = ("attach", "show", "resume", "stop", "retry")
+_OF_CHAINS = ("run", "show", "publish", "history", "runs")
+RUNS_OFFERED = 50
+
+
+def complete(shell: Any, context: Any) -> dict[str, Any]:
+    """What fits at the cursor; on other lines nothing."""
+    found = _LINE.match(context.text_until_cursor)
+    if found is None:
+        return {"completions": []}
+    words = found[2].split()
+    typed = "" if not words or found[2][-1:].isspace() else words.pop()
+    offered = _on_cell(shell, context, words) if found[1] == "%%" else _on_line(shell, words)
+    # IPython replaces its own token, which may be the end of the word only: `-i no` in `--no`.
+    behind = len(typed) - len(context.token) if typed.endswith(context.token) else 0
+    completions = [
+        SimpleCompletion(text=text[behind:], type="magic") for text in offered if text.startswith(typed)
+    ]
+    return {"completions": completions, "suppress": True, "ordered": True}
+
+
+def _on_cell(shell: Any, context: Any, words: list[str]) -> list[str]:
+    if context.cursor_line != 0 or not words:
+        return sorted(_handles(shell))
+    inputs = []
+    if _expects_inputs(words):
+        body = context.full_text.partition("\n")[2]
+        inputs = [
+            f"{name}=" for name in dict.fromkeys([*_TOP_LEVEL.findall(body), *_inputs(shell, words[0])])
+        ]
+    return [*inputs, *(flag.name for flag in CELL_FLAGS)]
+
+
+def _on_line(shell: Any, words: list[str]) -> list[str]:
+    if not words:
+        return list(COMMANDS)
+    command, rest = words[0], words[1:]
+    flags = [flag.name for flag in COMMAND_FLAGS.get(command, ())]
+    if command == "run" and rest and _expects_inputs(rest):
+        return [f"{name}=" for name in _inputs(shell, rest[0])] + flags
+    if command == "resume" and rest:
+        return [*(f"{name}=" for name in _form_fields(rest[0])), *flags]
+    names: list[str] = []
+    if command in _OF_CHAINS:
+        names += [*_handles(shell), *_published()]
+    if command in _OF_RUNS:
+        names += [*_handles(shell), *_runs(command)]
+    return [*dict.fromkeys(names), *flags] if not rest else flags
+
+
+def _expects_inputs(words: list[str]) -> bool:
+    """Behind `-i` and its pairs."""
+    for word in reversed(words):
+        if word.startswith("-"):
+            return word == "-i"
+    return False
+
+
+def _handles(shell: Any) -> list[str]:
+    return [name for name, value in shell.user_ns.items() if isinstance(value, ChainHandle)]
+
+
+def _inputs(shell: Any, name: str) -> Iterable[str]:
+    handle = shell.user_ns.get(name)
+    return [i.name for i in handle.definition.inputs] if isinstance(handle, ChainHandle) else []
+
+
+def _published() -> list[str]:
+    session = get_session()
+    try:
+        return [p.name for p in session.call(session.executor.chains())]
+    except TinyflowError:
+        return []  # a store that can't be read is said when a command uses it
+
+
+def _runs(command: str) -> list[str]:
+    session = get_session()
+    try:
+        page = session.call(session.executor.runs(limit=RUNS_OFFERED, waiting=command == "resume"))
+    except TinyflowError:
+        return []
+    return [run.id for run in page.runs]
+
+
+def _form_fields(run_id: str) -> list[str]:
+    session = get_session()
+    try:
+        waiting = session.call(session.executor.state(run_id)).waiting()
+    except TinyflowError:
+        return []
+    forms = [node.waiting_for or {} for node in waiting.values()]
+    return [name for form in forms for name in (form.get("schema") or {}).get("properties") or ()]

@@ -1,0 +1,105 @@
+"""Showing runs and chains as outputs of the running cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinyflow_nb.errors import MissingExtra, ResumeError, TinyflowError
+from tinyflow_nb.model.events import EventType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tinyflow_nb.model.definition import ChainDefinition
+    from tinyflow_nb.model.events import Event
+    from tinyflow_nb.model.state import ChainState
+    from tinyflow_nb_magics.session import Session
+    from tinyflow_nb_widgets import RunView
+
+
+def show_run(session: Session, run_id: str, *, from_start: bool = False) -> None:
+    """Show a run live until it ends; one that has ended is shown as a picture.
+
+    Args:
+        from_start: the run was started by this cell: show it live however quick it was.
+    """
+    executor = session.executor
+    state = session.call(executor.state(run_id))
+    definition = session.call(executor.registry.get(state.definition_hash))
+    if state.status.terminal and not from_start:
+        publish(final_picture(definition, state, session.call(executor.recorded(run_id))))
+        return
+    view = run_view(session, definition, None if from_start else state, run_id)
+    view.display()
+    session.follow(run_id, view)
+
+
+def final_picture(definition: ChainDefinition, state: ChainState, events: Iterable[Event]) -> dict[str, str]:
+    """A finished run by mime type: text, and its graph with result, error and streamed texts."""
+    from tinyflow_nb_widgets import render_svg
+    from tinyflow_nb_widgets.html import render_fragment, render_text
+    from tinyflow_nb_widgets.streams import Streams
+
+    streams = Streams()
+    for event in events:
+        if event.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG):
+            streams.take(event)
+    texts = streams.texts()
+    return {
+        "text/plain": render_text(definition, state),
+        "text/html": render_fragment(definition, state, streams=texts),
+        "image/svg+xml": render_svg(definition, state, streams=texts),
+    }
+
+
+def publish(bundle: Mapping[str, Any]) -> None:
+    """An output of the running cell, by mime type."""
+    from IPython.display import display
+
+    display(dict(bundle), raw=True)
+
+
+def run_view(
+    session: Session, definition: ChainDefinition, state: ChainState | None, run_id: str,
+    start: Callable[[dict[str, Any]], str] | None = None,
+) -> RunView:  # fmt: skip
+    """A live view whose buttons and forms act on the run; without a run on the one `start` makes.
+
+    Raises:
+        MissingExtra: the notebook's widgets are not installed.
+    """
+    try:
+        from tinyflow_nb_widgets import RunView
+    except ImportError as error:
+        raise MissingExtra("the live view", "lab") from error
+    current = run_id
+
+    def act(action: dict[str, Any]) -> dict[str, Any]:
+        nonlocal current
+        try:
+            match action["type"]:
+                case "resume":
+                    answer_id = str(action.get("answer_id") or "")
+                    session.resume(current, action.get("answer"), node=action["unit"], answer_id=answer_id)
+                case "stop":
+                    session.stop(current)
+                case "retry":
+                    session.retry(current)
+                case "start" if start is not None:
+                    current = start(action["inputs"])
+                    session.follow(current, view)
+                case other:
+                    return {"ok": False, "error": f"nothing here can {other}"}
+        except TinyflowError as error:
+            fields = error.fields if isinstance(error, ResumeError) else ()
+            return {"ok": False, "error": str(error), "fields": {f: _about(f, str(error)) for f in fields}}
+        return {"ok": True}
+
+    view = RunView(definition, state, on_action=act)
+    return view
+
+
+def _about(field: str, message: str) -> str:
+    """What an answer's error says of one field."""
+    own = [part for part in message.split("; ") if part.startswith(field)]
+    return "; ".join(part.removeprefix(field).lstrip(": ") for part in own) or message

@@ -1,0 +1,70 @@
+"""What the magics take, and how their help says it."""
+
+from __future__ import annotations
+
+from tinyflow_nb_magics.arguments import Flag
+
+INPUT = Flag("-i", "pairs", "inputs; k=@name copies the notebook's variable, quotes are literal", "k=v")
+DEADLINE = Flag("--deadline", "value", "the time the run may take, people included", "3m")
+WAIT = Flag("--wait", "switch", "wait for the result in this cell")
+HELP = Flag("-h", "switch", "this help")
+LONG_HELP = Flag("--help", "switch", "this help")
+
+CELL_FLAGS = (
+    INPUT,
+    Flag("--publish", "switch", "publish the chain first; the run is of that version"),
+    WAIT,
+    Flag("--no-run", "switch", "check the cell and bind its name, start nothing"),
+    DEADLINE,
+    Flag("--bind", "value", "give the cell a value of the notebook, by copy", "x"),
+    Flag("--keep", "switch", "leave this cell's earlier unfinished run running"),
+    HELP,
+    LONG_HELP,
+)
+
+COMMANDS = {
+    "connect": ("[ADDRESS]", "use another store, or say which is used"),
+    "run": ("NAME[@N] -i k=v", "start a run of a cell's or a published chain"),
+    "attach": ("ID", "show a run live, and go on with it here"),
+    "show": ("ID | NAME", "show a run or a chain; executes nothing"),
+    "runs": ("[NAME] [--status S] [-n 20]", "the newest runs"),
+    "waiting": ("", "the open forms"),
+    "resume": ("ID k=v ...", "answer a run; --node N if several nodes wait"),
+    "stop": ("ID", "end a run"),
+    "retry": ("ID", "go on with a failed or stopped run"),
+    "publish": ("NAME", "make a cell's chain the current version of its name"),
+    "chains": ("", "the published chains"),
+    "history": ("NAME", "the versions of a published chain"),
+}
+"""Each with what it takes, and what it does."""
+
+COMMAND_FLAGS = {
+    "run": (INPUT, DEADLINE, WAIT),
+    "resume": (INPUT, Flag("--node", "value", "which node is answered", "NAME")),
+    "runs": (
+        Flag("--status", "value", "only runs of this status", "FAILED"),
+        Flag("-n", "value", "how many at most", "20"),
+    ),
+}
+
+NOT_YET = ("fork", "trust", "metrics", "doctor", "map")
+
+CELL_HELP = "\n".join(
+    [
+        "%%tinyflow NAME [flags]",
+        "The cell below is a chain: functions are its nodes, their parameters its edges and inputs.",
+        "NAME is bound to its handle: await NAME.last, NAME.start(k=v), NAME.prompt(node, ...).",
+        "",
+        *(f"  {f'{flag.name} {flag.takes}':<16} {flag.help}" for flag in CELL_FLAGS if flag is not LONG_HELP),
+    ]
+)
+
+_SHEET = {"%%tinyflow NAME -i k=v": "define and run a chain in this cell; -h lists the flags"} | {
+    f"%tinyflow {name} {takes}".rstrip(): does for name, (takes, does) in COMMANDS.items()
+}
+CHEAT_SHEET = "\n".join(
+    [
+        *(f"{line:<43} {does}" for line, does in _SHEET.items()),
+        "ID is a run's id, or a chain's NAME for its newest run in this notebook.",
+    ]
+)

@@ -1,0 +1,46 @@
+"""`%%tinyflow` and `%tinyflow`. Loading this loads nothing heavy: the rest comes with the first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.completer import context_matcher
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+
+MATCHER_NAME = "tinyflow_nb"
+
+
+@magics_class
+class TinyflowMagics(Magics):  # type: ignore[misc]  # untyped in IPython
+    """One per kernel."""
+
+    @no_var_expand
+    @line_cell_magic
+    def tinyflow(self, line: str, cell: str | None = None) -> Any:
+        """A notebook cell as a durable chain.
+
+        %%tinyflow NAME -i question="..."    the cell below is a chain; run it and watch it
+        %%tinyflow NAME -h                   its flags
+        %tinyflow                            what else there is: run, attach, resume, runs, waiting ...
+        """
+        if cell is None:
+            from tinyflow_nb_magics.commands import run_command
+
+            return run_command(self.shell, line)
+        from tinyflow_nb_magics.cell_magic import run_cell
+
+        return run_cell(self.shell, line, cell)
+
+
+def matcher_of(magics: TinyflowMagics) -> Callable[..., Any]:
+    """Completion on the magics' lines, for IPython's `custom_matchers`."""
+
+    @context_matcher(identifier=MATCHER_NAME)
+    def match(context: Any) -> Any:
+        from tinyflow_nb_magics.completion import complete
+
+        return complete(magics.shell, context)
+
+    matcher: Callable[..., Any] = match
+    return matcher

@@ -1,0 +1,203 @@
+"""RunHandle: one run, from a notebook's cell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Generator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from tinyflow_nb.errors import InvalidOperation
+from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.status import Status
+from tinyflow_nb.model.trigger import item_of, node_of
+from tinyflow_nb_magics.arguments import did_you_mean
+from tinyflow_nb_magics.display import show_run
+from tinyflow_nb_magics.node_view import NodeView
+from tinyflow_nb_magics.session import Session
+
+if TYPE_CHECKING:
+    from tinyflow_nb.model.definition import ChainDefinition
+    from tinyflow_nb.model.state import ChainState
+
+M = TypeVar("M")
+Streamed = tuple[str, int | None, str]
+"""(node, item, text); item is None for a node without `each`."""
+
+
+class RunHandle:
+    """`await run` gives the result; `run["draft"]` is the view of one node.
+
+    Waiting executes the run here if no living process does. Interrupting a wait stops nothing.
+    """
+
+    __slots__ = ("_session", "id")
+
+    def __init__(self, session: Session, run_id: str) -> None:
+        self._session = session
+        self.id = run_id
+
+    # ------------------------------------------------------------------ reading
+
+    @property
+    def state(self) -> ChainState:
+        """A fresh picture of the run and its nodes. Raises UnknownRun."""
+        return self._session.call(self._session.executor.state(self.id))
+
+    @property
+    def status(self) -> Status:
+        return self.state.status
+
+    @property
+    def definition(self) -> ChainDefinition:
+        """What it runs, whatever was published or edited meanwhile."""
+        return self._session.call(self._definition())
+
+    async def _definition(self) -> ChainDefinition:
+        executor = self._session.executor
+        state = await executor.state(self.id)
+        return await executor.registry.get(state.definition_hash)
+
+    def __getitem__(self, unit: str) -> NodeView:
+        """The view of a node (`draft`), or of one item of it (`draft[3]`).
+
+        Raises:
+            InvalidOperation: there is no such node or item.
+        """
+        node = self.state.nodes.get(node_of(unit))
+        if node is None:
+            known = [n.id for n in self.definition.nodes]
+            hint = did_you_mean(unit, known) or f"it has {', '.join(known)}"
+            raise InvalidOperation(f"run {self.id} has no node {unit!r}; {hint}")
+        item = item_of(unit)
+        if item is not None and not 0 <= item < len(node.items or ()):
+            raise InvalidOperation(f"{node.id} has {len(node.items or ())} items, so there is no {unit!r}")
+        return NodeView(self._session, self.id, unit.partition("#")[0])
+
+    # ------------------------------------------------------------------ waiting
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """The result.
+
+        Raises:
+            ChainSuspended: only people are awaited; answer, or `await run.finished()`.
+            ChainFailed, ChainCancelled
+        """
+        return self._session.bridge(self._session.wait(self.id)).__await__()
+
+    def finished(self) -> Awaitable[Any]:
+        """Awaited, the result; people are waited for too.
+
+        Raises:
+            ChainFailed, ChainCancelled
+        """
+        return self._session.bridge(self._session.wait(self.id, people=True))
+
+    @overload
+    def result(self, model: type[M], *, timeout: float | None = None) -> M: ...
+    @overload
+    def result(self, model: None = None, *, timeout: float | None = None) -> Any: ...
+    def result(self, model: Any = None, *, timeout: float | None = None) -> Any:
+        """The result as plain JSON, or validated as `model`; blocks the cell.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Raises:
+            ChainSuspended, ChainFailed, ChainCancelled
+            ChainTimeout: `timeout` is over; the run goes on.
+            WrongType: the result is no `model`.
+        """
+        value = self._session.call(self._session.wait(self.id, timeout))
+        if model is None:
+            return value
+        from pydantic import TypeAdapter
+
+        from tinyflow_nb.language.values import to_json, typed
+
+        return typed(to_json(value, None, "the result"), TypeAdapter(model), "result()")
+
+    async def stream(self, node: str | None = None) -> AsyncIterator[Streamed]:
+        """The text nodes stream, from the start, then as it comes: (node, item, text).
+
+        Ends with the run, or when only people are awaited. With `node` that node's text only.
+        """
+        if node is not None:
+            self[node]  # refuses an unknown one
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Queue[Streamed | None] = asyncio.Queue()
+
+        async def read() -> None:
+            try:
+                async for said in self._texts(node):
+                    loop.call_soon_threadsafe(arrived.put_nowait, said)
+            finally:
+                loop.call_soon_threadsafe(arrived.put_nowait, None)
+
+        reading = asyncio.ensure_future(self._session.bridge(read()))
+        try:
+            while (said := await arrived.get()) is not None:
+                yield said
+            await reading
+        finally:
+            reading.cancel()
+
+    async def _texts(self, wanted: str | None) -> AsyncIterator[Streamed]:
+        executor = self._session.executor
+        await executor.attach(self.id)
+        async with aclosing(executor.events(self.id)) as events:  # type: ignore[type-var]
+            async for event in events:
+                if event.type is EventType.NODE_OUTPUT and event.data.get("kind") == "text":
+                    unit = event.node.partition("#")[0]
+                    if wanted is None or wanted in (unit, node_of(unit)):
+                        yield node_of(unit), item_of(unit), event.data["text"]
+                elif event.type is EventType.CHAIN_SUSPENDED and await self._waits(event):
+                    return
+
+    async def _waits(self, event: Event) -> bool:
+        state = await self._session.executor.state(self.id)
+        return state.status is Status.SUSPENDED and state.seq <= event.seq
+
+    # ------------------------------------------------------------------ acting
+
+    def resume(self, answer: Any = None, /, *, node: str = "", **fields: Any) -> None:
+        """Answer a waiting node. Fields go by keyword or as one dict; a form of one value takes it.
+
+        Args:
+            node: which one, if several wait.
+
+        Raises:
+            ResumeError: it does not wait, or the answer does not fit; nothing changed.
+        """
+        self._session.resume(self.id, one_mapping(answer, fields), node=node)
+
+    def stop(self) -> None:
+        """Cancel it; one that has ended stays as it is."""
+        self._session.stop(self.id)
+
+    def retry(self) -> None:
+        """Go on with a FAILED or CANCELLED run; what SUCCEEDED stays.
+
+        Raises:
+            InvalidOperation: its status is another.
+        """
+        self._session.retry(self.id)
+
+    # ------------------------------------------------------------------ showing
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}: {self.status}>"
+
+    def _ipython_display_(self) -> None:
+        show_run(self._session, self.id)
+
+
+def one_mapping(positional: Any, keywords: dict[str, Any]) -> Any:
+    """Values given as one positional argument or by keyword; None if neither.
+
+    Raises:
+        InvalidOperation: both were given.
+    """
+    if positional is not None and keywords:
+        raise InvalidOperation("give the values by keyword or as one dict, not both")
+    return keywords or positional

@@ -1,0 +1,226 @@
+"""The session: this kernel's engine, on an event loop in a thread of its own.
+
+The user's own loop is never touched: handles reach the engine through `call` and `bridge`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import getpass
+import logging
+import threading
+from collections.abc import Awaitable, Coroutine, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tinyflow_nb.errors import InvalidOperation
+from tinyflow_nb.model.status import Status
+
+if TYPE_CHECKING:
+    from tinyflow_nb.engine.executor import ChainExecutor
+    from tinyflow_nb_widgets import RunView
+
+log = logging.getLogger(__name__)
+
+CLOSING_SECONDS = 5.0
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class CellRun:
+    """The run a cell started itself, which running the cell again replaces."""
+
+    run_id: str
+    own: bool
+    """False if it was published: then it is never stopped for the cell."""
+
+
+class Session:
+    """One per kernel. Nothing is opened before it is needed."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        """Of the store, as it was asked for; "" is the settings' own."""
+        self.cell_runs: dict[str, CellRun] = {}
+        """By the cell's name."""
+        self._executor: ChainExecutor | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._lock = threading.RLock()
+        self._views: dict[str, list[RunView]] = {}
+        self._following: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------------ reaching the engine
+
+    @property
+    def executor(self) -> ChainExecutor:
+        """Opened when it is first asked for.
+
+        Raises:
+            StoreError, SettingsError: the store can't be used.
+        """
+        if self._executor is None:
+            self.connect(self.address)
+        assert self._executor is not None
+        return self._executor
+
+    @property
+    def is_open(self) -> bool:
+        return self._executor is not None
+
+    def connect(self, address: str) -> None:
+        """Use this store from now on. If it can't be opened, all stays as it is.
+
+        Raises:
+            StoreError, SettingsError
+        """
+        with self._lock:
+            opened = self.call(self._open(address))
+            before, self._executor, self.address = self._executor, opened, address
+            if before is not None:
+                self.cell_runs.clear()
+                self.call(self._close(before))
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run on the engine's loop and wait. An interrupt ends the waiting and cancels the work."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise InvalidOperation("a node can't call a handle: make the other chain an input or a node")
+        future = self._submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def bridge(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Run on the engine's loop; to be awaited in the caller's."""
+        return asyncio.wrap_future(self._submit(work))
+
+    def _submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="tinyflow", daemon=True)
+                self._thread.start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def close(self) -> None:
+        """Runs that have not ended stay as they are in the store."""
+        with self._lock:
+            if self._loop is None or self._thread is None:
+                return
+            if self._executor is not None:
+                closing = self._submit(self._close(self._executor))
+                with contextlib.suppress(concurrent.futures.TimeoutError):
+                    closing.result(CLOSING_SECONDS)
+                self._executor = None
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(CLOSING_SECONDS)
+            if not self._thread.is_alive():
+                self._loop.close()
+            self._loop = self._thread = None
+
+    @staticmethod
+    async def _open(address: str) -> ChainExecutor:
+        from tinyflow_nb.engine.connect import connect
+
+        return await connect(address).__aenter__()
+
+    async def _close(self, executor: ChainExecutor) -> None:
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
+        self._views.clear()
+        await executor.__aexit__(None, None, None)
+
+    # ------------------------------------------------------------------ acting on runs
+
+    def start(
+        self, chain: Any, inputs: Mapping[str, Any], *, deadline: float | None, bindings: Mapping[str, Any]
+    ) -> str:
+        """A new run's id. Raises what `execute_async` raises."""
+        work = self.executor.execute_async(
+            chain, inputs, deadline=deadline, user=getpass.getuser(), bindings=bindings or None
+        )
+        return self.call(work)
+
+    def resume(self, run_id: str, answer: Any, *, node: str = "", answer_id: str = "") -> None:
+        """Raises what `resume_async` raises."""
+        work = self.executor.resume_async(
+            run_id, answer, node=node, answer_id=answer_id, who=getpass.getuser()
+        )
+        self.call(work)
+
+    def stop(self, run_id: str) -> None:
+        """Raises UnknownRun."""
+        self.call(self.executor.stop(run_id))
+
+    def retry(self, run_id: str) -> None:
+        """Raises UnknownRun, InvalidOperation. Views of the run go on with it."""
+        self.call(self._retry(run_id))
+
+    async def _retry(self, run_id: str) -> None:
+        before = await self.executor.state(run_id)
+        await self.executor.retry(run_id)
+        for view in self._views.get(run_id, ()):
+            self._follow_in_task(run_id, view, before.seq)
+
+    async def wait(self, run_id: str, timeout: float | None = None, *, people: bool = False) -> Any:
+        """The result; the run is executed here if nobody else does (SEMANTICS 21)."""
+        await self.executor.attach(run_id)
+        return await self.executor.wait(run_id, timeout, people=people)
+
+    # ------------------------------------------------------------------ views
+
+    def follow(self, run_id: str, view: RunView) -> None:
+        """Feed a view with the run's events from the first on, until it ends; a retry feeds it on."""
+        self.call(self._start_following(run_id, view))
+
+    async def _start_following(self, run_id: str, view: RunView) -> None:
+        self._views.setdefault(run_id, []).append(view)
+        self._follow_in_task(run_id, view, 0)
+
+    def _follow_in_task(self, run_id: str, view: RunView, after: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._follow(run_id, view, after))
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+
+    async def _follow(self, run_id: str, view: RunView, after: int) -> None:
+        try:
+            async with aclosing(self.executor.events(run_id, after)) as events:  # type: ignore[type-var]
+                async for event in events:
+                    view.apply([event])
+            state = await self.executor.state(run_id)
+        except Exception:
+            log.exception("the view of run %s is not kept up to date any more", run_id)
+            return
+        view.finish(state)
+        view.finalize()
+        if state.status is Status.SUCCEEDED:
+            self._views.pop(run_id, None)
+
+
+_session: Session | None = None
+
+
+def get_session() -> Session:
+    """The kernel's one session; made when it is first asked for."""
+    global _session
+    if _session is None:
+        _session = Session()
+        atexit.register(close_session)
+    return _session
+
+
+def close_session() -> None:
+    """Close it, if there is one."""
+    global _session
+    if _session is not None:
+        _session.close()
+        _session = None
+        atexit.unregister(close_session)
