@@ -24,6 +24,8 @@ class NodeShape(NamedTuple):
     expanded into items."""
     reads: tuple[str, ...]
     """Nodes whose outputs its claim brings along."""
+    orders: tuple[str, ...]
+    """Those of them it has no data edge from."""
     handles: str
     """The node it stands in for, if it is a handler."""
     done: tuple[Arrival, ...]
@@ -87,6 +89,7 @@ def build_shape(definition: ChainDefinition) -> Shape:
             any=node.join == "any",
             judged=bool(node.when or node.each) or _may_skip_itself(node),
             reads=tuple(source for source, pair in into.items() if not pair.handler),
+            orders=tuple(source for source, pair in into.items() if not (pair.handler or pair.data)),
             handles=handles,
             done=done,
             skipped=skipped,

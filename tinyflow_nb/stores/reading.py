@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tinyflow_nb.model.commit import RawEvent
@@ -41,15 +41,20 @@ def state_of(image: RunImage, *, outputs: bool = True, resolve: Resolve = lambda
         seq=image.seq,
     )
     if image.status is Status.SUCCEEDED and outputs:
-        state.result = result_of(image.shape.results, {id: nodes[id] for id in image.shape.results})
+        ids = image.shape.results
+        state.result = result_of(ids, {id: resolve(image.value(id)) for id in ids})
     return state
 
 
-def result_of(ids: tuple[str, ...], nodes: dict[str, NodeState]) -> Any:
-    """SEMANTICS 6: one node gives its output, several a dict of those that succeeded."""
+def result_of(ids: Sequence[str], values: Mapping[str, str | None]) -> Any:
+    """SEMANTICS 6: one node gives its output, several a dict of those that succeeded.
+
+    Args:
+        values: JSON text of their outputs, None for those without.
+    """
     if len(ids) == 1:
-        return nodes[ids[0]].output
-    return {id: nodes[id].output for id in ids if nodes[id].status is Status.SUCCEEDED} or None
+        return json.loads(values[ids[0]] or "null")
+    return {id: json.loads(text) for id in ids if (text := values[id]) is not None} or None
 
 
 def _node_state(

@@ -82,8 +82,8 @@ class RunClaims(RunCore):
         values: dict[str, str | None] = {}
         if not unit.dead:
             for source in shape.reads:
-                if not unit.winner or source == unit.winner or source not in units:
-                    values[source] = self.value(source)
+                seen = not unit.winner or source == unit.winner or source in shape.orders
+                values[source] = self.value(source) if seen else None
         if unit.parent is None and unit.item_values is None and unit.previous is None and not shape.handles:
             return Claim(
                 self.new.run, self.generation, unit.name, unit.token,
@@ -115,9 +115,12 @@ class RunClaims(RunCore):
             most = self.new.context.get("max_concurrency")
             if most is not None:  # of one run; what it holds back, a unit's end takes from the outbox
                 want = min(want, most - (self.active - len(self.ready)))
-                made_ready = [u for u in self.ready.values() if not u.due]
+                timers = [u for u in made_ready if u.due]
+                made_ready = [*timers, *(u for u in self.ready.values() if not u.due)]
             for unit in made_ready:
-                if worker and (unit.dead or len(claims) < want) and not unit.shape.tags:
+                if unit.due:
+                    triggers.append(self.trigger_of(unit))
+                elif worker and (unit.dead or len(claims) < want) and not unit.shape.tags:
                     claims.append(self.take(unit, worker, lease, at))
                 elif unit.name in self.ready:
                     triggers.append(self.trigger_of(unit))
@@ -125,7 +128,7 @@ class RunClaims(RunCore):
         return Outcome(self.seq, self.status, tuple(claims), tuple(triggers), events)
 
     def trigger_of(self, unit: Unit) -> Trigger:
-        kind: TriggerKind = "retry" if unit.due else "run"
+        kind: TriggerKind = "timeout" if unit.status is SUSPENDED else "retry" if unit.due else "run"
         tags = unit.shape.tags
         return Trigger(self.new.run, self.generation, unit.name, unit.attempt, kind, unit.due, tags)
 
@@ -140,7 +143,7 @@ class RunClaims(RunCore):
                 due = 0.0 if is_dead(unit.worker) else unit.expires
                 found.append(Trigger(run, generation, unit.name, unit.attempt, "lease", due))
             elif unit.status is SUSPENDED and unit.due:
-                found.append(Trigger(run, generation, unit.name, unit.attempt, "timeout", unit.due))
+                found.append(self.trigger_of(unit))
         if self.deadline is not None:
             found.append(Trigger(run, generation, "", 0, "deadline", self.deadline))
         return found

@@ -60,9 +60,7 @@ class RunCore:
     def value(self, node: str) -> str | None:
         """JSON text of a node's output, its stand-in's if it was handled; None if it has none."""
         unit = self.units.get(node)
-        if unit is None:
-            return None
-        if unit.status is FAILED and unit.info and unit.info.get("handled_by"):
+        while unit is not None and unit.status is FAILED and unit.info and "handled_by" in unit.info:
             unit = self.units.get(unit.info["handled_by"])
         return unit.value if unit is not None and unit.status is SUCCEEDED else None
 

@@ -149,6 +149,8 @@ class RunImage(RunClaims):
         unit.waiting_for = step.waiting_for
         unit.due = step.due
         unit.started_at = unit.started_at or at
+        if unit.due:
+            made_ready.append(unit)
         self._tell(EventType.NODE_SUSPENDED, unit.name, at, {**step.waiting_for, "round": unit.round})
 
     def _answer(self, step: Answer, at: float, made_ready: list[Unit]) -> None:
@@ -172,6 +174,7 @@ class RunImage(RunClaims):
         unit.due = step.due
         unit.info = {"error": step.error}
         self.ready[unit.name] = unit  # still active: it waits for its time
+        made_ready.append(unit)
         data = {"error": step.error, "attempt": unit.attempt, "due": step.due}
         self._tell(EventType.NODE_RETRYING, unit.name, at, data)
 
@@ -271,7 +274,7 @@ class RunImage(RunClaims):
             for index in range(unit.items_next):
                 self.units.pop(f"{id}[{index}]", None)
             unit.reopen()
-            if unit.edges_left == 0 or unit.winner:
+            if unit.edges_left == 0 or (unit.winner and unit.edges_left == unit.data_left):
                 self._make_ready(unit)
                 made_ready.append(unit)
 
