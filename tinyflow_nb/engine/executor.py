@@ -235,6 +235,16 @@ class ChainExecutor:
             async for event in read_events(self._store, run_id, inbox, after):
                 yield event
 
+    async def recorded(self, run_id: str) -> list[Event]:
+        """What `events` would give of the past: it does not wait for more.
+
+        Raises:
+            UnknownRun
+        """
+        await self._header(run_id)
+        chunks, _ = await self._store.chunks(run_id)
+        return sorted([*await self._store.events(run_id), *chunks], key=lambda event: event.seq)
+
     async def runs(
         self, *, chain: str = "", status: str = "", waiting: bool = False, limit: int = 50, cursor: str = ""
     ) -> RunPage:
