@@ -16,6 +16,7 @@ from tinyflow_nb.language.scopes import check_reach, check_undefined
 from tinyflow_nb.language.source import Place, Report, Source
 from tinyflow_nb.language.syntax import compiled, read
 from tinyflow_nb.language.wiring import wire
+from tinyflow_nb.language.words import BUILTINS, PUBLIC
 from tinyflow_nb.model.definition import Edge
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,119}")
@@ -64,8 +65,8 @@ def _analysed(tree: ast.Module, bound: Collection[str], report: Report) -> Analy
     drafts = find_nodes(cell, report)
     tools = cell.functions.keys() - {draft.id for draft in drafts}
     graph = wire(cell, drafts, tools, bound, report)
-    check_reach(tree, report, graph.nodes, cell.inputs)
-    check_undefined(tree, report, [*cell.defined()], graph.inputs, bound)
+    check_reach(tree, report, graph.nodes, graph.inputs)
+    check_undefined(tree, report, [*cell.defined(), *PUBLIC, *BUILTINS], bound)
     if not drafts and not report.has_errors():
         report.add(
             Place(1, 1), "the cell has no node",

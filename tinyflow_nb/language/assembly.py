@@ -6,23 +6,21 @@ import ast
 import inspect
 from typing import Any, Final
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from tinyflow_nb import decorators
 from tinyflow_nb.language import cell_types, option_values
 from tinyflow_nb.language.analysis import Analysis
 from tinyflow_nb.language.branches import check_branches
-from tinyflow_nb.language.canonical import clean
 from tinyflow_nb.language.cell_types import TypeProblem
 from tinyflow_nb.language.draft import NodeDraft
 from tinyflow_nb.language.graph import InputDraft
 from tinyflow_nb.language.module import CellModule
 from tinyflow_nb.language.source import At, Place, Positioned, Report
-from tinyflow_nb.language.written import Written
+from tinyflow_nb.language.told import told_fields, told_options
 from tinyflow_nb.model.definition import (
     ChainDefinition,
     ChainSettings,
-    Each,
     InputDefinition,
     NodeDefinition,
 )
@@ -69,19 +67,11 @@ class Assembly:
         self._late_options(draft)
         self._check_default(draft)
         self._check_parameters(draft)
-        settled = {k: v for k, v in draft.settled.items() if k not in _OF_TYPE}
-        each = draft.each
-        return NodeDefinition(
-            id=draft.id, type=draft.type, description=_description(draft), line=draft.function.lineno,
-            parameters=tuple(draft.parameters), when=draft.when.text if draft.when else "",
-            until=draft.until.text if draft.until else "",
-            each=each and Each(
-                variables=each.variables, items=each.items.text,
-                condition=each.condition.text if each.condition else "",
-            ),
-            on_error=draft.on_error, output_schema=output_schema,
-            options=self._options(draft, output_schema), **(settled | {"after": tuple(draft.after)}),
-        )  # fmt: skip
+        options = told_options(draft)
+        if draft.type == "confirm":
+            options["schema"] = output_schema or _BOOLEAN
+            self._check_initial(draft, output_schema or _BOOLEAN)
+        return NodeDefinition(**told_fields(draft), output_schema=output_schema, options=options)
 
     def _output_schema(self, draft: NodeDraft) -> dict[str, Any] | None:
         problem = self.module.problems.get(draft.id)
@@ -147,34 +137,16 @@ class Assembly:
                 f"it gives {cell_types.type_name(type_)}", _first_fault(error),
             )  # fmt: skip
 
-    def _options(self, draft: NodeDraft, output_schema: dict[str, Any] | None) -> dict[str, JsonValue]:
-        prompt = clean(str(draft.docstring.value)) if draft.docstring is not None else ""
-        if draft.type == "llm":
-            return {
-                "models": draft.settled.get("model", []), "prompt": "" if draft.body else prompt,
-                "system": prompt if draft.body else "", "body": draft.body, "settings": draft.settings,
-                "tools": list(draft.tools),
-                "max_steps": draft.settled.get("max_steps", option_values.DEFAULT_MAX_STEPS),
-                "reasks": draft.settled.get("reasks", option_values.DEFAULT_REASKS),
-            }  # fmt: skip
-        if draft.type == "confirm":
-            schema = output_schema or _BOOLEAN
-            return {"message": prompt, "schema": schema, "initial": self._initial(draft, schema)}
-        return {}
-
-    def _initial(self, draft: NodeDraft, schema: dict[str, Any]) -> JsonValue:
-        if not isinstance(draft.initial, dict):
-            return draft.initial.text if isinstance(draft.initial, Written) else None
+    def _check_initial(self, draft: NodeDraft, schema: dict[str, Any]) -> None:
         fields = schema.get("properties")
-        for name, written in draft.initial.items():
+        for name, written in draft.initial.items() if isinstance(draft.initial, dict) else ():
             at = written.place(self.report, 0)
             if fields is None:
-                self.report.add(at, f"the form of {draft.id!r} has one value and no fields",
-                                f'write initial="{written.text}"')  # fmt: skip
+                message = f"the form of {draft.id!r} has one value and no fields"
+                self.report.add(at, message, f'write initial="{written.text}"')
             elif name not in fields:
-                self.report.add(at, f"the form of {draft.id!r} has no field {name!r}",
-                                f"its fields are {', '.join(fields)}")  # fmt: skip
-        return {name: written.text for name, written in draft.initial.items()}
+                message = f"the form of {draft.id!r} has no field {name!r}"
+                self.report.add(at, message, f"its fields are {', '.join(fields)}")
 
     # -------------------------------------------------------------- inputs, constants, settings
 
@@ -231,9 +203,10 @@ class Assembly:
     def _json(self, value: Any, type_: Any, at: Positioned, what: str) -> JsonValue:
         """A default as JSON, checked against its type."""
         try:
-            adapter: TypeAdapter[Any] = cell_types.adapter(Any if type_ is None else type_)
-            plain = adapter.dump_python(adapter.validate_python(value), mode="json")
-            return option_values.json_value(plain)
+            if type_ is not None:
+                adapter = cell_types.adapter(type_)
+                value = adapter.dump_python(adapter.validate_python(value), mode="json")
+            return option_values.json_value(value)
         except TypeProblem:
             return None  # told where the type stands
         except ValidationError as error:
@@ -268,14 +241,7 @@ class Assembly:
             return ChainSettings()
 
 
-_OF_TYPE: Final = frozenset({"model", "max_steps", "reasks", "after"})
 _JSON_HINT: Final = "take a type JSON can carry: text, numbers, lists, dicts, pydantic models, dataclasses"
-
-
-def _description(draft: NodeDraft) -> str:
-    if draft.type != "code" or draft.docstring is None:
-        return ""
-    return clean(str(draft.docstring.value))
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -140,7 +140,7 @@ class _Sorter:
                 self._try(statement)
             case _:
                 self.report.add(
-                    statement, f"only imports and assignments can stand in a `{where}` of the top level",
+                    statement, f"in the top level's `{where}` only imports and assignments can stand",
                     "move it out of the block, or into a function",
                 )  # fmt: skip
 

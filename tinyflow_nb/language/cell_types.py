@@ -62,7 +62,7 @@ def _output_type(hint: Any, streams: bool) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in _GENERATORS:
         returned = arguments[2] if origin is abc.Generator and len(arguments) == 3 else types.NoneType
-        if returned is not types.NoneType:
+        if returned not in (None, types.NoneType):
             return None if returned is Any else returned
         return _streamed(arguments[0])
     if origin in (abc.Iterator, abc.AsyncIterator) or (streams and origin in _STREAMS):

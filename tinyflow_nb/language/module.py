@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import hashlib
 import inspect
@@ -24,7 +23,7 @@ from tinyflow_nb import decorators
 from tinyflow_nb.errors import DefinitionError, Problem
 from tinyflow_nb.language.cell_types import FunctionTypes, TypeProblem, declared_type, function_types
 from tinyflow_nb.language.source import Report, Source
-from tinyflow_nb.language.syntax import compiled
+from tinyflow_nb.language.syntax import compiled, read
 from tinyflow_nb.model.context import ExecutionContext
 
 if TYPE_CHECKING:
@@ -121,7 +120,8 @@ def _run(cell: CellSource, bindings: Mapping[str, JsonValue]) -> CellModule:
     source = Source(cell.text)
     report = Report(source)
     filename = cell.filename
-    code = compiled(source, ast.parse(source.text), filename, report)
+    tree = read(source, report)
+    code = None if tree is None else compiled(source, tree, filename, report)
     if code is None:
         raise DefinitionError(report.problems("error"), cell.chain)
     lines = [line + "\n" for line in source.lines]

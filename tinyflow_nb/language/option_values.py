@@ -67,9 +67,9 @@ def retry(value: Any) -> Retry:
         except ValidationError as error:
             first = error.errors()[0]
             field = first["loc"][0] if first["loc"] else "it"
-            raise ValueError(f"a Retry whose {field} is right ({_lowered(first['msg'])})") from None
+            raise ValueError(f"a valid Retry ({field}: {_lowered(first['msg'])})") from None
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 1000:
-        raise ValueError("how many further attempts: a whole number from 0 to 1000, or a Retry(...)")
+        raise ValueError("a whole number from 0 to 1000, or a Retry(...)")
     return Retry(max=value)
 
 

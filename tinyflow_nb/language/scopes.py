@@ -7,16 +7,15 @@ from collections.abc import Collection, Iterator, Mapping
 
 from pyflakes import checker, messages
 
+from tinyflow_nb.language.graph import InputDraft
 from tinyflow_nb.language.source import Report
-from tinyflow_nb.language.words import LATER, PUBLIC, did_you_mean, import_line
+from tinyflow_nb.language.words import BUILTINS, LATER, PUBLIC, did_you_mean, import_line
 
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 
 
-def check_undefined(
-    tree: ast.Module, report: Report, known: Collection[str], inputs: Collection[str], bound: Collection[str]
-) -> None:
-    """Reports names nobody defines. `known` are names a slip may have meant; `inputs` the chain's."""
+def check_undefined(tree: ast.Module, report: Report, known: Collection[str], bound: Collection[str]) -> None:
+    """Reports names nobody defines. `known` are the names a slip may have meant."""
     found = checker.Checker(tree, builtins={*PUBLIC, *bound}, withDoctest=False).messages
     for message in found:
         if not isinstance(message, (messages.UndefinedName, messages.UndefinedLocal)):
@@ -29,8 +28,8 @@ def check_undefined(
             report.add(place, f"{name!r} is used before it is assigned here", "assign it first, or rename it")
         elif name in LATER:
             report.add(place, f"@{name} nodes are not available yet", "write a code node for now")
-        elif name in inputs:
-            report.add(place, f"{name!r} is an input of the chain", "add it to this function's parameters")
+        elif name in known:
+            report.add(place, f"{name!r} is used before it is defined", "move its definition up")
         elif name in ("get_ipython", "display"):
             report.add(place, f"a chain can't use the notebook's {name}()", "return the value instead")
         else:
@@ -43,11 +42,13 @@ def check_undefined(
 
 
 def check_reach(
-    tree: ast.Module, report: Report, nodes: Collection[str], inputs: Mapping[str, object]
+    tree: ast.Module, report: Report, nodes: Collection[str], inputs: Mapping[str, InputDraft]
 ) -> None:
-    """Reports where code names a node or declared input that is not its parameter (SEMANTICS 37)."""
+    """Reports where code names a node or an input that is not its parameter (SEMANTICS 37)."""
+    provided = BUILTINS.union(PUBLIC)
+    known_inputs = {name for name, draft in inputs.items() if draft.declared or name not in provided}
     for name, function in global_reads(tree):
-        what = "node" if name.id in nodes else "input" if name.id in inputs else ""
+        what = "node" if name.id in nodes else "input" if name.id in known_inputs else ""
         if not what:
             continue
         if function is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import Any, NoReturn
 
@@ -9,8 +10,12 @@ from pydantic import ValidationError
 
 from tinyflow_nb.errors import DefinitionError, Problem
 from tinyflow_nb.language.analysis import Analysis, analyse
+from tinyflow_nb.language.draft import NodeDraft
+from tinyflow_nb.language.literals import NotLiteral
+from tinyflow_nb.language.option_values import json_value
 from tinyflow_nb.language.source import Report, Source
-from tinyflow_nb.model.definition import SCHEMA_VERSION, ChainDefinition, NodeDefinition
+from tinyflow_nb.language.told import told_fields, told_options
+from tinyflow_nb.model.definition import SCHEMA_VERSION, ChainDefinition, ChainSettings
 
 
 def load_json(text: str | bytes) -> ChainDefinition:
@@ -68,20 +73,43 @@ def _lies(definition: ChainDefinition, analysis: Analysis) -> list[str]:
         found.append("the definition has other inputs")
     if definition.constants.keys() != analysis.graph.constants.keys():
         found.append("the definition has other constants")
+    if definition.description != analysis.cell.description:
+        found.append("the definition has another description")
+    if "CHAIN" not in analysis.cell.assigned and definition.settings != ChainSettings():
+        found.append("the definition has other settings")
+    found += _lying_constants(definition, analysis)
     for node in definition.nodes:
         draft = drafts[node.id]
-        each = draft.each
-        told = {
-            "type": draft.type, "line": draft.function.lineno, "parameters": tuple(draft.parameters),
-            "when": draft.when.text if draft.when else "", "until": draft.until.text if draft.until else "",
-            "after": tuple(draft.after), "on_error": draft.on_error,
-            "each": each and (each.variables, each.items.text, each.condition.text if each.condition else ""),
-            **{k: v for k, v in draft.settled.items() if k in NodeDefinition.model_fields},
-        }  # fmt: skip
-        kept: dict[str, Any] = {field: getattr(node, field) for field in told}
-        if node.each is not None:
-            kept["each"] = (node.each.variables, node.each.items, node.each.condition)
-        found += [f"node {node.id!r} has another {field}" for field in told if told[field] != kept[field]]
+        fields = told_fields(draft)
+        found += [f"node {node.id!r} has another {f}" for f in fields if fields[f] != getattr(node, f)]
+        told, kept = told_options(draft), dict(node.options)
+        for late in _late_options(draft):
+            told.pop(late, None)
+            kept.pop(late, None)
+        if told != kept:
+            found.append(f"node {node.id!r} has other options")
+    return found
+
+
+def _late_options(draft: NodeDraft) -> set[str]:
+    """Those that only running the cell tells."""
+    late = {"models" if name == "model" else name for name in draft.deferred}
+    if draft.deferred_settings:
+        late.add("settings")
+    if draft.type == "confirm":
+        late.add("schema")
+    return late
+
+
+def _lying_constants(definition: ChainDefinition, analysis: Analysis) -> list[str]:
+    found = []
+    for name, value in definition.constants.items():
+        try:
+            told = json_value(analysis.cell.literals.value(ast.Name(name)))
+        except (NotLiteral, ValueError):
+            continue
+        if told != value:
+            found.append(f"the constant {name!r} has another value")
     return found
 
 

@@ -41,8 +41,8 @@ def read(source: Source, report: Report) -> ast.Module | None:
                 report.add(place, "a shell command can't be part of a chain", _SHELL_HINT)
             else:
                 report.add(place, "an IPython magic can't be part of a chain", _MAGIC_HINT)
-            indent = lines[number - 1][: len(lines[number - 1]) - len(lines[number - 1].lstrip())]
-            lines[number - 1] = indent + "pass"
+            before = lines[number - 1][: place.column - 1]
+            lines[number - 1] = before + ("None" if before.strip() else "pass")
         except (RecursionError, MemoryError):
             report.add(Place(1, 1), "the cell is nested too deeply to be read")
             return None

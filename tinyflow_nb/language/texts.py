@@ -40,7 +40,8 @@ class Texts:
             read |= until
             if until and draft.id not in until:
                 self.report.add(
-                    draft.until.place(self.report, 0), f"`until=` never changes: it doesn't name {draft.id!r}",
+                    draft.until.place(self.report, 0),
+                    f"`until=` never changes: it doesn't name {draft.id!r}",
                     f"{draft.id!r} is its newest output there",
                 )  # fmt: skip
         if draft.when is not None:
@@ -117,10 +118,10 @@ class Texts:
             message, hint = f"{name!r} is no value that an expression can read", "write the value itself"
         else:
             message = f"{name!r} is no node, input or constant"
-            hint = did_you_mean(name, self.graph.known(draft)) or self._introduce(draft, name)
+            hint = did_you_mean(name, self.graph.known(draft)) or self._introduce(draft, name, role)
         self.report.add(place, message, hint)
 
-    def _introduce(self, draft: NodeDraft, name: str) -> str:
-        if self.graph.cell.inputs:
+    def _introduce(self, draft: NodeDraft, name: str, role: Role) -> str:
+        if self.graph.cell.inputs or role != "prompt":
             return f"if it is an input, declare it at the top: `{name}: str`"
         return f"if it is an input, add it to the parameters: `def {draft.id}({name}, ...)`"

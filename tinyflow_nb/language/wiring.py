@@ -99,6 +99,11 @@ def _join(graph: Graph, draft: NodeDraft) -> None:
 
 def _cycle(graph: Graph) -> None:
     edges = [(e.source, e.target) for draft in graph.drafts for e in draft.edges.values()]
+    for handler, failing in graph.handlers.items():  # who waits for the failed node waits for its stand-in
+        behind = [target for source, target in edges if source == failing.id and target != handler]
+        for target in behind:
+            edges.append((handler, target))
+            graph.places.setdefault((handler, target), failing.given["on_error"])
     cycle = find_cycle(list(graph.nodes), edges)
     if cycle:
         at = graph.places[cycle[-2], cycle[-1]]

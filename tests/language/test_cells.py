@@ -1,0 +1,532 @@
+"""Good cells, and the definitions they become."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import pytest
+
+from tinyflow_nb.errors import DefinitionError, Problem
+from tinyflow_nb.language import load, parse
+from tinyflow_nb.model.definition import ChainDefinition, Each, OnError, Parameter, Retry
+
+TRIAGE = '''
+"""Sort a customer's message, draft the answer, let a person edit and send it."""
+from typing import Literal
+from pydantic import BaseModel, Field
+from tinyflow_nb import Input, chain, confirm, llm
+
+question: str
+tone: str = Input("polite", description="how the reply should sound")
+
+class Approval(BaseModel):
+    approved: bool
+    text: str = Field(description="the reply as it will be sent")
+
+@llm("smollm2")
+def intent(question) -> Literal["refund", "bug", "other"]:
+    """Classify this customer message: {{ question }}"""
+
+@llm("smollm2", when="intent != 'bug'")            # naming intent makes the edge
+def draft(question, tone) -> str:
+    """Write a short, {{ tone }} reply to: {{ question }}"""
+
+@confirm(initial={"text": "draft"})                # the person edits the draft
+def approval(draft) -> Approval:
+    """Send this reply?"""
+
+@node(when="intent == 'bug'")
+def ticket(question) -> str:
+    return "TICKET " + question
+
+def reply(approval: Approval | None = None, ticket: str | None = None) -> str:
+    if approval is None:                           # skipped: the bug branch ran
+        return f"Handed to engineering: {ticket}"
+    return approval.text if approval.approved else "A colleague will write to you."
+'''
+
+
+def chain_of(text: str, **options: Any) -> ChainDefinition:
+    return parse(textwrap.dedent(text), "chain", **options)
+
+
+def edges(definition: ChainDefinition) -> set[tuple[str, str, str, bool]]:
+    return {(e.source, e.target, e.kind, e.required) for e in definition.edges}
+
+
+def test_the_example_of_the_design() -> None:
+    warnings: list[Problem] = []
+    definition = parse(TRIAGE, "support_triage", warnings=warnings)
+    assert warnings == []
+    assert definition.description.startswith("Sort a customer's message")
+    assert [(n.id, n.type, n.line) for n in definition.nodes] == [
+        ("intent", "llm", 15), ("draft", "llm", 19), ("approval", "confirm", 23), ("ticket", "code", 27),
+        ("reply", "code", 30),
+    ]  # fmt: skip
+    assert edges(definition) == {
+        ("intent", "draft", "order", False), ("draft", "approval", "data", True),
+        ("intent", "ticket", "order", False), ("approval", "reply", "data", False),
+        ("ticket", "reply", "data", False),
+    }  # fmt: skip
+    question, tone = definition.inputs
+    assert (question.name, question.required, question.json_schema) == ("question", True, {"type": "string"})
+    assert (tone.required, tone.default, tone.description) == (False, "polite", "how the reply should sound")
+    assert definition.node("intent").output_schema == {"enum": ["refund", "bug", "other"], "type": "string"}
+    assert definition.node("intent").options == {
+        "models": ["smollm2"], "prompt": "Classify this customer message: {{ question }}", "system": "",
+        "body": False, "settings": {}, "tools": [], "max_steps": 8, "reasks": 2,
+    }  # fmt: skip
+    approval = definition.node("approval")
+    assert approval.options["message"] == "Send this reply?"
+    assert approval.options["initial"] == {"text": "draft"}
+    assert approval.options["schema"] == approval.output_schema
+    assert approval.output_schema is not None
+    assert set(approval.output_schema["properties"]) == {"approved", "text"}
+    assert definition.results() == ("intent", "reply")
+    assert definition.output_schema is not None
+    assert set(definition.output_schema["properties"]) == {"intent", "reply"}
+
+
+def test_json_round_trip() -> None:
+    definition = parse(TRIAGE, "support_triage")
+    assert load(definition.to_json()) == definition
+    assert ChainDefinition.from_json(definition.to_json().encode()) == definition
+    assert ChainDefinition.from_source(TRIAGE, "support_triage") == definition
+
+
+def test_rule_1_what_makes_data_and_order_edges() -> None:
+    definition = chain_of('''
+        def a(): return [1]
+        def b(): return 1
+        def c(): return 1
+        def d(): return "x"
+        def e(): return True
+        def f(): return 1
+        @node(inputs={"x": "b + 1"}, each="i in a", after="f", when="e", until="g > c")
+        def g(x, i): return x + i
+        @llm
+        def h():
+            """Say {{ d }}"""
+        @confirm(initial="d")
+        def i2(h=None) -> str:
+            """Right?"""
+    ''')
+    assert {e for e in edges(definition) if e[1] == "g"} == {
+        ("b", "g", "data", False), ("a", "g", "data", False), ("f", "g", "order", False),
+        ("e", "g", "order", False), ("c", "g", "order", False),
+    }  # fmt: skip
+    assert {e for e in edges(definition) if e[1] in ("h", "i2")} == {
+        ("d", "h", "data", False), ("d", "i2", "data", False), ("h", "i2", "data", False)
+    }  # fmt: skip
+    node = definition.node("g")
+    assert node.each == Each(variables=("i",), items="a")
+    assert node.parameters == (
+        Parameter(name="x", source="expression", reference="b + 1"),
+        Parameter(name="i", source="item", reference="i"),
+    )
+
+
+def test_rule_1_a_data_edge_is_stronger_than_an_order_edge() -> None:
+    definition = chain_of("""
+        def a(q): return q
+        @node(when="a == 'x'", after="a")
+        def b(a): return a
+    """)
+    assert edges(definition) == {("a", "b", "data", True)}
+
+
+def test_rule_2_a_default_tolerates_a_skipped_parent() -> None:
+    definition = chain_of("""
+        def a(q): return q
+        def b(a, q=1, *, extra=None): return a
+        def c(a=None): return a
+    """)
+    assert edges(definition) == {("a", "b", "data", True), ("a", "c", "data", False)}
+    assert [p.required for p in definition.node("b").parameters] == [True, False, False]
+
+
+def test_rule_4_join_any() -> None:
+    definition = chain_of("""
+        def a(q): return q
+        def b(q): return q
+        @node(join="any", when="q != ''")
+        def first(a=None, b=None): return a or b
+    """)
+    assert definition.node("first").join == "any"
+
+
+def test_rule_5_a_handler_takes_the_same_names_and_the_error() -> None:
+    definition = chain_of("""
+        def a(q): return q
+        @node(on_error="fallback", inputs={"text": "a | upper"}, retry=2)
+        def risky(text, q): return text
+        def fallback(text, q, error=None): return "sorry"
+        def after(risky): return risky
+    """)
+    assert definition.node("risky").on_error == OnError(kind="handler", handler="fallback")
+    assert definition.node("fallback").parameters == (
+        Parameter(name="text", source="expression", reference="a | upper"),
+        Parameter(name="q", source="input", reference="q"),
+        Parameter(name="error", source="error", reference="error", required=False),
+    )
+    assert edges(definition) == {
+        ("a", "risky", "data", False), ("risky", "fallback", "handler", False),
+        ("a", "fallback", "data", False), ("risky", "after", "data", True),
+    }  # fmt: skip
+    assert definition.results() == ("after",)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("'fail'", OnError()),
+        ("'skip'", OnError(kind="skip")),
+        ("default(0)", OnError(kind="default", value=0)),
+        (
+            "default(('a', [1.5, None, {'b': -1}]))",
+            OnError(kind="default", value=["a", [1.5, None, {"b": -1}]]),
+        ),
+        ("default(NOTHING)", OnError(kind="default", value="nothing")),
+        ("FALLBACK", OnError(kind="default", value={})),
+    ],
+)
+def test_rule_5_on_error(written: str, kept: OnError) -> None:
+    definition = chain_of(f"""
+        NOTHING = "nothing"
+        FALLBACK = default({{}})
+        @node(on_error={written})
+        def a(q): return q
+    """)
+    assert definition.node("a").on_error == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("doc in docs", Each(variables=("doc",), items="docs")),
+        ("q, a in docs", Each(variables=("q", "a"), items="docs")),
+        ("(q, a) in docs", Each(variables=("q", "a"), items="docs")),
+        (
+            "doc in docs if doc.score > 0.5",
+            Each(variables=("doc",), items="docs", condition="doc.score > 0.5"),
+        ),
+        (
+            "doc in (docs if docs else []) if ' if ' not in doc",
+            Each(variables=("doc",), items="(docs if docs else [])", condition="' if ' not in doc"),
+        ),
+    ],
+)
+def test_rule_8_each(written: str, kept: Each) -> None:
+    names = ", ".join(kept.variables)
+    definition = chain_of(f"""
+        docs: list
+        @node(each="{written}", max_concurrency=3)
+        def many({names}): return 1
+    """)
+    node = definition.node("many")
+    assert (node.each, node.max_concurrency) == (kept, 3)
+    assert {p.source for p in node.parameters} == {"item"}
+    assert definition.output_schema == {"type": "array", "items": {}}
+
+
+def test_rule_9_until_and_the_last_output() -> None:
+    definition = chain_of('''
+        question: str
+        @llm(until="draft | length > 100 or question == ''", max_rounds=5, on_exhausted="fail")
+        def draft(question, draft=None) -> str:
+            """Improve {{ draft or "nothing" }} for {{ question }}"""
+    ''')
+    node = definition.node("draft")
+    assert (node.max_rounds, node.on_exhausted, definition.edges) == (5, "fail", ())
+    assert node.parameters[1] == Parameter(name="draft", source="previous", reference="draft", required=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("retry=3", {"retry": Retry(max=3)}),
+        ("retry=Retry(max=5, wait=0.5, on=(TimeoutError, os.error))",
+         {"retry": Retry(max=5, wait=0.5, on=("TimeoutError", "error"))}),
+        ("retry=_retry()", {"retry": Retry(max=7, on=("ValueError",))}),
+        ("timeout='3m'", {"timeout": 180.0}),
+        ("timeout='1h 30m'", {"timeout": 5400.0}),
+        ("timeout='250ms'", {"timeout": 0.25}),
+        ("timeout=2.5", {"timeout": 2.5}),
+        ("timeout=None", {"timeout": None}),
+        ("timeout=60 * 2", {"timeout": 120.0}),
+        ("cache=False", {"cache": False}),
+        ("result=True", {"result": True}),
+        ("tags='gpu'", {"tags": ("gpu",)}),
+        ("tags=TAGS", {"tags": ("gpu", "large")}),
+    ],
+)  # fmt: skip
+def test_rule_10_options(written: str, kept: dict[str, Any]) -> None:
+    definition = chain_of(f"""
+        import os
+        TAGS = ["gpu", "large"]
+        def _retry(): return Retry(max=7, on=ValueError)
+        @node({written})
+        def a(q): return q
+    """)
+    assert {name: getattr(definition.node("a"), name) for name in kept} == kept
+
+
+def test_rule_31_inputs_without_declarations() -> None:
+    definition = chain_of("""
+        def a(question, k: int = 20): return question
+        def b(a, k: int = 20, other: list[str] | None = None): return a
+        def c(draft1, draft2, part_a, part_b): return draft1
+    """)
+    found = {i.name: (i.required, i.default, i.json_schema) for i in definition.inputs}
+    assert found == {
+        "question": (True, None, {}),
+        "k": (False, 20, {"type": "integer"}),
+        "other": (False, None, {
+            "anyOf": [{"items": {"type": "string"}, "type": "array"}, {"type": "null"}],
+        }),
+        "draft1": (True, None, {}), "draft2": (True, None, {}),
+        "part_a": (True, None, {}), "part_b": (True, None, {}),
+    }  # fmt: skip
+
+
+def test_rule_31_declared_inputs_and_their_constraints() -> None:
+    definition = chain_of(
+        """
+        from datetime import date
+        k: int = Input(20, description="how many", ge=1)
+        since: date = Input(date(2026, 1, 2))
+        def a(k, since="2026"): return k
+    """.replace('since="2026"', "since")
+    )
+    k, since = definition.inputs
+    assert k.json_schema == {"description": "how many", "minimum": 1, "type": "integer"}
+    assert since.default == "2026-01-02"
+
+
+def test_rule_31_constants_in_expressions_and_prompts() -> None:
+    definition = chain_of('''
+        import math
+        LABELS = ["a", "b"]
+        LIMIT: float = math.floor(2.5)
+        UNUSED = object()
+        RULES = ("x", {"y": None})
+        @llm(when="q in LABELS and 3 > LIMIT")
+        def a(q):
+            """{{ q }}: {{ RULES }}"""
+    ''')
+    assert definition.constants == {"LABELS": ["a", "b"], "LIMIT": 2, "RULES": ["x", {"y": None}]}
+
+
+def test_rule_32_what_the_top_level_may_hold() -> None:
+    definition = chain_of('''
+        """About."""
+        from __future__ import annotations
+        import functools, re
+        from typing import TYPE_CHECKING
+        try:
+            import json
+        except ImportError:
+            json = None
+        if TYPE_CHECKING:
+            from collections.abc import Mapping
+        import tinyflow_nb as tf
+        from tinyflow_nb import Output as Out, Chain
+        WORD = re.compile(r"\\w+")
+        first, *rest = "abc"
+        CHAIN = Chain(deadline="2h", max_concurrency=5)
+        class _Model: ...
+        @functools.cache
+        def _index(): return {}
+        @tf.node(timeout=5)
+        def a(q: str) -> dict[str, int]:
+            return _index()
+        @functools.lru_cache
+        def b(a): return WORD.findall(str(a))
+    ''')
+    assert (definition.settings.deadline, definition.settings.max_concurrency) == (7200.0, 5)
+    assert definition.node("a").timeout == 5.0
+    assert [n.id for n in definition.nodes] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("function", "schema"),
+    [
+        ("def a(q) -> Iterator[str]:\n    yield q", {"type": "string"}),
+        ("async def a(q) -> AsyncIterator[str]:\n    yield q", {"type": "string"}),
+        ("def a(q) -> Iterator[int]:\n    yield 1", {"items": {"type": "integer"}, "type": "array"}),
+        ("def a(q) -> Generator[str, None, int]:\n    yield q\n    return 1", {"type": "integer"}),
+        ("def a(q) -> Generator[str, None, None]:\n    yield q", {"type": "string"}),
+        ("async def a(q) -> AsyncGenerator[str, None]:\n    yield q", {"type": "string"}),
+        ("def a(q) -> Iterator[str | Output[int]]:\n    yield Output(1)", {"type": "integer"}),
+        ("def a(q) -> Iterable[str]:\n    yield q", {"type": "string"}),
+        ("def a(q) -> Iterator:\n    yield q", None),
+        ("def a(q):\n    yield q", None),
+        ("def a(q) -> Any:\n    return q", None),
+        ("def a(q) -> None:\n    pass\n    return None", {"type": "null"}),
+        ("@llm\ndef a(q):\n    '''{{ q }}'''", {"type": "string"}),
+        ("@confirm\ndef a(q):\n    '''{{ q }}?'''", {"type": "boolean"}),
+    ],
+)
+def test_rule_33_output_types(function: str, schema: dict[str, Any] | None) -> None:
+    imports = "from typing import Any\nfrom collections.abc import *\n".replace(
+        "*", "AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator"
+    )
+    assert parse(imports + function, "chain").node("a").output_schema == schema
+
+
+def test_rule_34_a_body_returns_the_prompt() -> None:
+    definition = chain_of('''
+        history: list
+        SEED = 5
+        @llm(["openai:x", "smollm2"], temperature=0.2, stop_sequences=["."], seed=SEED, reasks=0)
+        def a(question, history):
+            """You are {{ question }}.
+               Kind.
+            """
+            if not history:
+                return question
+            return prompt("...", user(question), assistant("yes"), *history)
+        question: str
+    ''')
+    options = definition.node("a").options
+    assert options == {
+        "models": ["openai:x", "smollm2"], "prompt": "", "system": "You are {{ question }}.\nKind.",
+        "body": True, "settings": {"temperature": 0.2, "stop_sequences": ["."], "seed": 5}, "tools": [],
+        "max_steps": 8, "reasks": 0,
+    }  # fmt: skip
+
+
+def test_rule_35_tools_are_no_nodes() -> None:
+    definition = chain_of('''
+        @tool
+        def search(q: str) -> str:
+            """Search."""
+            return q
+        def lookup(q: str) -> str:
+            """Look up."""
+            return q
+        @llm(tools=[search, lookup], max_steps=3)
+        def a(question):
+            """{{ question }}"""
+    ''')
+    assert [n.id for n in definition.nodes] == ["a"]
+    assert definition.node("a").options["tools"] == ["search", "lookup"]
+    assert definition.node("a").options["max_steps"] == 3
+
+
+def test_rule_34_the_context_is_no_input() -> None:
+    definition = chain_of(
+        """
+        def a(q, ctx: ExecutionContext): return ctx.run
+        def b(q, ctx: "ExecutionContext | None" = None, other: ExecutionContext | None = None): return 1
+    """.replace('"ExecutionContext | None"', '"ExecutionContext"')
+    )
+    assert [p.source for n in definition.nodes for p in n.parameters] == [
+        "input", "context", "input", "context", "context",
+    ]  # fmt: skip
+    assert [i.name for i in definition.inputs] == ["q"]
+
+
+def test_rule_37_a_value_no_branch_covers_is_a_warning() -> None:
+    warnings: list[Problem] = []
+    chain_of(
+        """
+        from typing import Literal
+        def intent(q) -> Literal["refund", "bug", "other"]: return "bug"
+        @node(when="intent == 'bug'")
+        def a(q): return 1
+        @node(when="intent in ['refund']")
+        def b(q): return 2
+        """,
+        warnings=warnings,
+    )
+    assert [(p.line, p.column, p.message, p.severity) for p in warnings] == [
+        (3, 5, "no branch covers intent == 'other'", "warning")
+    ]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "@node(when=\"intent != 'bug'\")\ndef b(q): return 2",
+        "@node(when=\"not (intent == 'bug')\")\ndef b(q): return 2",
+        '@node(when="intent == q")\ndef b(q): return 2',
+        "def b(intent, a=None): return 2",
+    ],
+)
+def test_rule_37_covered_values_are_not_warned_of(rest: str) -> None:
+    warnings: list[Problem] = []
+    text = "from typing import Literal\ndef intent(q) -> Literal['refund', 'bug']: return 'bug'\n"
+    parse(text + "@node(when=\"intent == 'bug'\")\ndef a(q): return 1\n" + rest, "chain", warnings=warnings)
+    assert warnings == []
+
+
+def test_names_that_are_a_functions_own_are_no_nodes() -> None:
+    """SEMANTICS 37 is about names that mean the node, not about those that only look like it."""
+    chain_of(
+        """
+        class Reply:
+            draft = 1
+            def draft_of(self, draft): return self.draft, draft
+        def draft(q): return q
+        def a(q):
+            draft = 1
+            def inner(draft): return draft
+            return [draft for draft in [draft]], {"draft": inner}, (lambda draft: draft)
+        def b(q):
+            for draft in q:
+                pass
+            with q as draft:
+                pass
+            try:
+                import draft
+            except ValueError as draft:
+                pass
+            match q:
+                case {"x": draft, **rest}:
+                    return draft, rest
+            return q.draft
+    """.replace("import draft", "import json as draft")
+    )
+
+
+def test_rule_37_bindings_are_neither_in_the_definition_nor_in_its_hash() -> None:
+    text = """
+        LIMIT = rows[0]
+        @node(when="flag and LIMIT > 0")
+        def a(q): return rows
+    """
+    one = chain_of(text, bindings={"rows": [1, 2], "flag": True, "unused": 5})
+    two = chain_of(text, bindings={"rows": [3], "flag": False})
+    assert one.hash == two.hash
+    assert one.bindings == ("flag", "rows")
+    assert "flag" not in one.constants
+    assert load(one.to_json()) == one
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("rows", object(), "is no JSON but a object"),
+        ("rows", {1: 2}, "is no JSON but a dict"),
+        ("rows", float("nan"), "is no JSON but a float"),
+        ("rows", "x" * 70_000, "is larger than 64 KB"),
+        ("api_key", "x", "looks like a secret, and would be stored with the run"),
+        ("rows", ["sk-" + "a" * 20], "looks like a secret, and would be stored with the run"),
+    ],
+)
+def test_rule_37_what_may_not_be_bound(name: str, value: Any, message: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        parse(f"def a(q): return {name}", "chain", bindings={name: value})
+    assert [p.message for p in caught.value.problems] == [f"`--bind {name}`: the value {message}"]
+
+
+def test_rule_37_a_binding_the_cell_defines_itself() -> None:
+    with pytest.raises(DefinitionError, match="the cell defines 'rows' itself"):
+        parse("rows = 1\ndef a(q): return rows", "chain", bindings={"rows": 1})
+
+
+def test_windows_line_ends_and_a_byte_order_mark() -> None:
+    plain = parse("def a(q):\n    return q\n", "chain")
+    assert parse("\ufeffdef a(q):\r\n    return q\r\n", "chain") == plain
