@@ -5,7 +5,7 @@ from __future__ import annotations
 from tinyflow_nb.errors import DefinitionError, Problem
 
 
-class CellError(DefinitionError):
+class CellDefinitionError(DefinitionError):
     """A DefinitionError that shows the cell's lines. Line 1 is the one below `%%tinyflow`."""
 
     def __init__(self, error: DefinitionError, body: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyflow_nb.errors import DefinitionError, Problem
 from tinyflow_nb_magics.arguments import Arguments, no_more_words, read_arguments
-from tinyflow_nb_magics.cell_errors import CellError, told
+from tinyflow_nb_magics.cell_errors import CellDefinitionError, told
 from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
 from tinyflow_nb_magics.display import publish, run_view, show_run
 from tinyflow_nb_magics.help import CELL_FLAGS, CELL_HELP
@@ -25,7 +25,7 @@ def run_cell(shell: Any, line: str, body: str) -> Any:
 
     Raises:
         MagicError: the line is wrong.
-        CellError: the body is, every mistake at its line.
+        CellDefinitionError: the body is, every mistake at its line.
         InputError: an input is unknown or of the wrong type.
     """
     arguments = read_arguments(line, CELL_FLAGS, "%%tinyflow")
@@ -83,7 +83,7 @@ def _parse(body: str, name: str, bindings: dict[str, Any]) -> ChainDefinition:
     try:
         definition = parse(body, name, bindings=bindings, warnings=warnings)
     except DefinitionError as error:
-        raise CellError(error, body) from None
+        raise CellDefinitionError(error, body) from None
     for warning in warnings:
         print("Warning:" + "\n".join(told(warning, body)))
     return definition

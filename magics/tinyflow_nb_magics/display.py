@@ -56,7 +56,8 @@ def publish(bundle: Mapping[str, Any]) -> None:
     """An output of the running cell, by mime type."""
     from IPython.display import display
 
-    display(dict(bundle), raw=True)
+    show: Any = display  # untyped in IPython
+    show(dict(bundle), raw=True)
 
 
 def run_view(

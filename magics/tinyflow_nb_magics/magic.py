@@ -12,7 +12,7 @@ MATCHER_NAME = "tinyflow_nb"
 
 
 @magics_class
-class TinyflowMagics(Magics):  # type: ignore[misc]  # untyped in IPython
+class TinyflowMagics(Magics):
     """One per kernel."""
 
     @no_var_expand
@@ -36,11 +36,11 @@ class TinyflowMagics(Magics):  # type: ignore[misc]  # untyped in IPython
 def matcher_of(magics: TinyflowMagics) -> Callable[..., Any]:
     """Completion on the magics' lines, for IPython's `custom_matchers`."""
 
-    @context_matcher(identifier=MATCHER_NAME)
     def match(context: Any) -> Any:
         from tinyflow_nb_magics.completion import complete
 
         return complete(magics.shell, context)
 
-    matcher: Callable[..., Any] = match
+    mark: Any = context_matcher  # untyped in IPython
+    matcher: Callable[..., Any] = mark(identifier=MATCHER_NAME)(match)
     return matcher

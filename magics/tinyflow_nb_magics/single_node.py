@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-from tinyflow_nb.engine.call import Call, LiveRun
+from tinyflow_nb.engine.call import Call
 from tinyflow_nb.engine.inputs import check_inputs
+from tinyflow_nb.engine.live_run import LiveRun
 from tinyflow_nb.engine.node_types import installed
 from tinyflow_nb.engine.plan import NodePlan, Plan, make_plan
-from tinyflow_nb.engine.streams import ChunkWriter
 from tinyflow_nb.engine.threads import ThreadPool
 from tinyflow_nb.errors import InputError, InvalidOperation
 from tinyflow_nb.language.expression_sandbox import SkippedUsed
@@ -25,8 +25,10 @@ from tinyflow_nb_magics.arguments import did_you_mean
 
 if TYPE_CHECKING:
     from tinyflow_nb.engine.executor import ChainExecutor
+    from tinyflow_nb.engine.workshop import Workshop
     from tinyflow_nb.model.definition import ChainDefinition
     from tinyflow_nb.model.state import ChainState
+    from tinyflow_nb.ports import ChunkKind
 
 ALONE = "alone"
 """The run id a node sees that runs by itself."""
@@ -177,20 +179,26 @@ def _bare_call(
         previous,
         error=error,
     )
-    return Call(live, node, claim, ThreadPool(1), _Unheard())
+    return _CallAlone(live, node, claim)
 
 
-class _Unheard(ChunkWriter):
-    """What a node streams that runs by itself: its output tells it all."""
+class _CallAlone(Call):
+    """What it streams is not heard: its output tells it all."""
 
-    def __init__(self) -> None:
+    __slots__ = ()
+
+    def __init__(self, live: LiveRun, plan: NodePlan, claim: Claim) -> None:
+        super().__init__(live, plan, claim, cast("Workshop", None))
+
+    def emit(self, kind: ChunkKind, value: Any) -> None:
         pass
 
-    def emit(self, kind: str, value: Any) -> None:
-        pass
-
-    def log(self, level: str, text: str) -> None:
-        pass
+    async def in_thread(self, function: Callable[[], Any]) -> Any:
+        threads = ThreadPool(1)
+        try:
+            return await threads.submit(function)
+        finally:
+            threads.close()
 
 
 async def _rendered(call: Call, outputs: Mapping[str, str | None]) -> Messages:
