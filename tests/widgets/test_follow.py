@@ -59,7 +59,8 @@ def test_items_and_rounds_are_units(make: SimpleNamespace) -> None:
     """SEMANTICS 7."""
     e = make.event
     state = run(e(1, EventType.NODE_STARTED, "a", items=3), e(2, EventType.NODE_STARTED, "a[1]"),
-                e(3, EventType.NODE_FINISHED, "a[1]"), e(4, EventType.NODE_STARTED, "b", round=3))  # fmt: skip
+                e(3, EventType.NODE_FINISHED, "a[1]"))  # fmt: skip
+    follow(state, e(4, EventType.NODE_STARTED, "b", round=3))
     done = [i.status is Status.SUCCEEDED for i in state.nodes["a"].items or []]
     assert done == [False, True, False]
     assert state.nodes["b"].round == 3
@@ -139,10 +140,13 @@ def test_thinking_tools_and_log_are_apart_from_the_text(make: SimpleNamespace) -
     for kind, value in (("thinking", "hm"), ("tool_call", {"name": "find"}), ("text", "Yes")):
         streams.take(make.event(1, EventType.NODE_OUTPUT, "a", kind=kind, value=value, **at))
     streams.take(make.event(1, EventType.NODE_LOG, "a", level="info", text="looked"))
+    streams.take(make.event(1, EventType.NODE_OUTPUT, "a", kind="text", text=", sir", **at))
+    streams.take(make.event(1, EventType.NODE_LOG, "a", level="info", text="again\n"))
     assert streams.units["a"].pieces == [
-        ("thinking", "hm"), ("tool_call", '{"name": "find"}\n'), ("text", "Yes"), ("log", "looked\n"),
+        ("thinking", "hm"), ("tool_call", '{"name": "find"}\n'), ("text", "Yes, sir"),
+        ("log", "looked\nagain\n"),
     ]  # fmt: skip
-    assert streams.texts() == {"a": "Yes"}
+    assert streams.texts() == {"a": "Yes, sir"}
 
 
 def test_a_stream_is_bounded(make: SimpleNamespace) -> None:

@@ -59,9 +59,7 @@ def node_picture(node: NodeDefinition, state: NodeState | None) -> dict[str, Any
         word = f"handled by {state.handled_by}"
     elif state.status is Status.FAILED and state.error:
         word = error_line(state.error)  # the mark and the colour say that it failed
-    reason = state.reason
-    if state.error:
-        reason = "\n".join(filter(None, [reason, error_line(state.error)]))
+    reason = state.reason or (error_line(state.error) if state.error else "")
     return {
         "status": state.status.value, "word": word, "note": printable(" · ".join(notes)),
         "reason": printable(reason), "progress": progress,

@@ -12,7 +12,7 @@ KEPT = 20_000
 """Characters kept of one unit's stream; what is older is dropped from the view, not from the output."""
 
 Piece = tuple[str, str]
-"""(kind, text): neighbours of one kind are one piece."""
+"""(kind, text): neighbours of one kind are one piece; `log` has its own line of neighbours."""
 
 
 @dataclass(slots=True)
@@ -29,8 +29,13 @@ class Stream:
     """The beginning is missing."""
 
     def add(self, kind: str, text: str) -> None:
-        if self.pieces and self.pieces[-1][0] == kind:
-            self.pieces[-1] = (kind, self.pieces[-1][1] + text)
+        """Log lines come between the words of a text, but never break it: they are one piece of their own."""
+        lane = (
+            i for i, piece in enumerate(reversed(self.pieces), 1) if (piece[0] == "log") == (kind == "log")
+        )
+        at = next(lane, 0)
+        if at and self.pieces[-at][0] == kind:
+            self.pieces[-at] = (kind, self.pieces[-at][1] + text)
         else:
             self.pieces.append((kind, text))
         self.length += len(text)

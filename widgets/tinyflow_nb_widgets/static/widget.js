@@ -60,7 +60,7 @@ export class Follower {
     for (const [unit, turn, kind, text] of delta.text ?? []) {
       let stream = picture.streams[unit];
       if (stream?.turn !== turn) stream = picture.streams[unit] = { turn, pieces: [], cut: false };
-      const last = stream.pieces.at(-1);
+      const last = stream.pieces.findLast((piece) => (piece[0] === "log") === (kind === "log"));
       if (last?.[0] === kind) last[1] += text;
       else stream.pieces.push([kind, text]);
       if (last?.[1].length > 2 * SHOWN_CHARACTERS) last[1] = last[1].slice(-SHOWN_CHARACTERS);
@@ -326,6 +326,32 @@ function ellipsise(node, text, room) {
 
 // ---------------------------------------------------------------- what the nodes say
 
+/** Text that grows at its end, piece by piece, and is forgotten at its beginning. */
+class Lane {
+  constructor() {
+    this.root = html("div", { class: "tf-lane" });
+    this.length = 0;
+    this.kind = "";
+  }
+
+  write(kind, text) {
+    if (this.kind !== kind) {
+      this.kind = kind;
+      this.last = document.createTextNode("");
+      this.root.append(html("span", { class: `tf-said tf-${kind}` }, this.last));
+    }
+    this.last.appendData(text);
+    this.length += text.length;
+    while (this.length > SHOWN_CHARACTERS) {
+      const first = this.root.firstChild.firstChild;
+      const extra = Math.min(this.length - SHOWN_CHARACTERS + 4000, first.length);
+      this.length -= extra;
+      if (extra < first.length || first === this.last) first.deleteData(0, extra);
+      else this.root.firstChild.remove();
+    }
+  }
+}
+
 class Streams {
   constructor(marks) {
     this.marks = marks;
@@ -340,35 +366,22 @@ class Streams {
       const body = html("div", { class: "tf-stream", tabindex: "0", role: "log", "aria-live": "off", "aria-label": `What ${unit} says` });
       const root = html("section", { class: "tf-block", "data-unit": unit },
         html("header", { class: "tf-blockhead" }, badge, html("b", {}, unit)), body);
-      block = { root, badge, body, turn: "", length: 0, last: null, kind: "", status: "" };
+      block = { root, badge, body, lanes: [], turn: "", status: "" };
       this.blocks.set(unit, block);
       this.root.append(root);
     }
     if (block.turn !== stream.turn) {
-      Object.assign(block, { turn: stream.turn, length: 0, last: null, kind: "" });
-      block.body.replaceChildren();
-      if (stream.cut) this.write(block, "log", "(the beginning is not shown)\n");
+      block.turn = stream.turn;
+      block.lanes = [new Lane(), new Lane()];
+      block.body.replaceChildren(...block.lanes.map((lane) => lane.root));
+      if (stream.cut) this.write(block, "note", "(the beginning is not shown)\n");
     }
     return block;
   }
 
-  write(block, kind, text) {
-    const { body } = block;
+  write({ body, lanes }, kind, text) {
     const follows = body.scrollHeight - body.scrollTop - body.clientHeight < 24;
-    if (block.kind !== kind) {
-      block.last = document.createTextNode("");
-      block.kind = kind;
-      body.append(html("span", { class: `tf-said tf-${kind}` }, block.last));
-    }
-    block.last.appendData(text);
-    block.length += text.length;
-    while (block.length > SHOWN_CHARACTERS) {
-      const first = body.firstChild.firstChild;
-      const extra = block.length - SHOWN_CHARACTERS + 4000;
-      block.length -= Math.min(extra, first.length);
-      if (extra < first.length || first === block.last) first.deleteData(0, extra);
-      else body.firstChild.remove();
-    }
+    lanes[kind === "log" ? 1 : 0].write(kind, text);
     if (follows) body.scrollTop = body.scrollHeight;
   }
 
