@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from tinyflow_nb.errors import ExpressionError
 from tinyflow_nb.language import expression_sandbox
-from tinyflow_nb.language.expressions import evaluate, render
+from tinyflow_nb.language.expressions import evaluate, problems, render, single_braces
 
 SCOPE: dict[str, Any] = {
     "s": "secret",
@@ -131,6 +131,32 @@ def test_hostile_prompts(template: str) -> None:
     with pytest.raises(ExpressionError):
         render(template, SCOPE)
     assert time.perf_counter() - began < SECONDS
+
+
+LONG = [
+    ("{{" * 90_000, "template"),
+    ("{%" * 90_000, "template"),
+    ("{#" * 90_000, "template"),
+    ("{{ a }}" * 20_000, "template"),
+    ("{{ a | foo }}" * 15_000, "template"),
+    ("{{ len(a) }}" * 15_000, "template"),
+    ("{% raw %}" * 20_000, "template"),
+    ("{{ a" + " " * 190_000 + "b }}", "template"),
+    ("for " * 2_400, "expression"),
+    ("a." * 4_900, "expression"),
+    ("a" * 9_900 + "(", "expression"),
+    ("'" * 9_999, "expression"),
+    ("(" * 9_999, "expression"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), LONG, ids=lambda text: text[:12])
+def test_long_texts_are_checked_quickly(text: str, kind: Literal["expression", "template"]) -> None:
+    began = time.perf_counter()
+    assert problems(text, kind)
+    assert len(problems(text, kind)) <= 20
+    assert single_braces("{a[b" * 40_000 + text, {"a"}) == []
+    assert time.perf_counter() - began < 3 * SECONDS
 
 
 def test_the_last_resort_is_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from jinja2 import TemplateSyntaxError
 
 from tinyflow_nb.errors import ExpressionError
 from tinyflow_nb.language.expression_spelling import slips, without_strings
-from tinyflow_nb.language.expression_tree import Mistake, mistakes, parse
+from tinyflow_nb.language.expression_tree import Mistake, mistakes, read_tree
 
 Kind = Literal["expression", "template"]
+MAX_FOUND = 20
+"""Mistakes told of one text; nobody reads more of them."""
 
-SILENT = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{#.*?#\}", re.DOTALL)
-REGION = re.compile(r"\{\{(?P<output>.*?)\}\}|\{%(?P<statement>.*?)%\}", re.DOTALL)
+OPENING = re.compile(r"\{[{%#]")
+CLOSING = {"{{": "}}", "{%": "%}", "{#": "#}"}
+ENDRAW = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
 ONE_BRACE = re.compile(
     r"\{\s*(?P<value>(?P<name>[A-Za-z_]\w*)(?:\.\w+|\[[^\]{}]*\])*)\s*(?:![rsa])?(?::[^{}]*)?\}"
 )
@@ -28,6 +32,13 @@ class Found(NamedTuple):
     column: int
     message: str
     hint: str
+
+
+class _Tag(NamedTuple):
+    start: int
+    opening: str
+    text: str
+    raw: bool
 
 
 def problems(source: str, kind: Kind) -> list[Found]:
@@ -43,16 +54,16 @@ def problems(source: str, kind: Kind) -> list[Found]:
 
 def single_braces(template: str, known: Collection[str]) -> list[Found]:
     """Where `{name}` of a known name was written for `{{ name }}`."""
-    outside = REGION.sub(_blank, SILENT.sub(_blank, template))
+    parts, at = [], 0
+    for tag in _tags(template):
+        parts += [template[at : tag.start], re.sub(r"[^\n]", " ", tag.text)]
+        at = tag.start + len(tag.text)
+    outside = "".join([*parts, template[at:]])
     return [
         _at(template, match.start(), f"`{match[0]}` is not filled in", f"write `{{{{ {match['value']} }}}}`")
         for match in ONE_BRACE.finditer(outside)
         if match["name"] in known
     ]
-
-
-def _blank(match: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", match.group())
 
 
 def _at(source: str, offset: int, message: str, hint: str = "") -> Found:
@@ -61,11 +72,12 @@ def _at(source: str, offset: int, message: str, hint: str = "") -> Found:
 
 
 def _spellings(source: str, kind: Kind) -> list[Found]:
-    return [
+    found = (
         _at(source, start + slip.at, slip.message, slip.hint)
         for start, text, statement in _regions(source, kind)
         for slip in slips(text, statement)
-    ]
+    )
+    return list(islice(found, MAX_FOUND))
 
 
 def _regions(source: str, kind: Kind) -> Iterator[tuple[int, str, bool]]:
@@ -73,19 +85,35 @@ def _regions(source: str, kind: Kind) -> Iterator[tuple[int, str, bool]]:
     if kind == "expression":
         yield 0, source, False
         return
-    for match in REGION.finditer(SILENT.sub(_blank, source)):
-        group = "output" if match["output"] is not None else "statement"
-        yield match.start(group), match[group], group == "statement"
+    for tag in _tags(source):
+        if tag.opening != "{#" and not tag.raw:
+            yield tag.start + 2, tag.text[2:-2], tag.opening == "{%"
+
+
+def _tags(source: str) -> Iterator[_Tag]:
+    """The tags and comments in their order; a `raw` block is one. In time linear in the text."""
+    at = 0
+    while (opening := OPENING.search(source, at)) is not None:
+        start = opening.start()
+        end = source.find(CLOSING[opening[0]], start + 2)
+        if end < 0:
+            return
+        at = end + 2
+        raw = opening[0] == "{%" and source[start + 2 : end].strip("-+ \t\n") == "raw"
+        if raw:
+            closed = ENDRAW.search(source, at)
+            at = closed.end() if closed else len(source)
+        yield _Tag(start, opening[0], source[start:at], raw)
 
 
 def _tree_problems(source: str, kind: Kind) -> Iterator[Found]:
     try:
-        tree = parse(source, template=kind == "template")
+        tree = read_tree(source, template=kind == "template")
     except ExpressionError as error:
         yield _syntax_problem(source, kind, error)
         return
     seen: dict[Mistake, int] = {}
-    for mistake in mistakes(tree):
+    for mistake in islice(mistakes(tree), MAX_FOUND):
         seen[mistake] = seen.get(mistake, 0) + 1
         offset = _offset(source, kind, mistake, seen[mistake])
         yield _at(source, offset, mistake.message, mistake.hint)
@@ -93,9 +121,9 @@ def _tree_problems(source: str, kind: Kind) -> Iterator[Found]:
 
 def _offset(source: str, kind: Kind, mistake: Mistake, nth: int) -> int:
     """Where the token stands for the nth time on its line, or where the line begins."""
-    lines = source.splitlines(keepends=True) or [""]
+    lines = source.split("\n")
     line = min(mistake.line, len(lines) - 1)
-    start = sum(map(len, lines[:line]))
+    start = sum(len(before) + 1 for before in lines[:line])
     end = start + len(lines[line])
     word = r"\b" if mistake.token[-1:].isalnum() else ""
     pattern = re.compile(re.escape(mistake.token) + word) if mistake.token else re.compile(r"\S")
@@ -144,4 +172,5 @@ def _syntax_problem(source: str, kind: Kind, error: ExpressionError) -> Found:
     if got or said.startswith("unexpected end of template"):
         at = len(source.rstrip()) if kind == "expression" else _offset(source, kind, Mistake(line, "", ""), 1)
         return _at(source, at, "the expression is not complete", "something is missing at its end")
+    said = said[:1].lower() + said[1:]
     return _at(source, _offset(source, kind, Mistake(line, "", ""), 1), said, "")

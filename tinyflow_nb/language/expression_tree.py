@@ -18,6 +18,8 @@ MAX_EXPRESSION = 10_000
 MAX_TEMPLATE = 200_000
 MAX_DEPTH = 100
 """Levels of the syntax tree."""
+MAX_PARTS = 10_000
+"""Nodes of the syntax tree."""
 MAX_BLOCKS = 10
 """Levels of `for` and `if`."""
 
@@ -73,11 +75,20 @@ def parse(source: str, *, template: bool) -> nodes.Template:
         raise ExpressionError("a number has too many digits") from error
 
 
+read_tree = functools.lru_cache(maxsize=64)(parse)
+"""The same, for those who only look: a text is looked at several times in a row."""
+
+
 def mistakes(tree: nodes.Template) -> Iterator[Mistake]:
     """What the sandbox refuses in a tree that parses."""
     stack: list[tuple[nodes.Node, int, int, int]] = [(tree, 0, 0, 1)]
+    parts = 0
     while stack:
         node, depth, blocks, line = stack.pop()
+        parts += 1
+        if parts > MAX_PARTS:
+            yield Mistake(line - 1, "", f"more than {MAX_PARTS:,} parts", "compute the text in a node")
+            return
         line = node.lineno or line  # not every node has one
         depth += 1
         blocks += isinstance(node, (nodes.For, nodes.If))

@@ -17,7 +17,7 @@ from jinja2 import meta, nodes
 from tinyflow_nb.errors import ExpressionError
 from tinyflow_nb.language.expression_problems import Found, problems, single_braces
 from tinyflow_nb.language.expression_sandbox import BoundedContext, SkippedUsed, check_text
-from tinyflow_nb.language.expression_tree import RESULT, SANDBOX, accepts_missing, compiled, parse
+from tinyflow_nb.language.expression_tree import RESULT, SANDBOX, accepts_missing, compiled, read_tree
 
 __all__ = [
     "Comparison", "Found", "SkippedUsed", "evaluate", "literal_comparisons", "names", "problems", "render",
@@ -41,9 +41,10 @@ def evaluate(expression: str, scope: Mapping[str, Any], skipped: Collection[str]
         SkippedUsed: it needs one of the `skipped` names.
         ExpressionError: it can't be evaluated.
     """
-    context = BoundedContext(SANDBOX, scope, skipped)
     try:
-        for _ in compiled(expression, False)(context):
+        code = compiled(expression, False)
+        context = BoundedContext(SANDBOX, scope, skipped)
+        for _ in code(context):
             pass
     except SkippedUsed:
         raise
@@ -61,10 +62,10 @@ def render(template: str, scope: Mapping[str, Any], skipped: Collection[str] = (
     """
     if "{" not in template:
         return template
-    context = BoundedContext(SANDBOX, scope, skipped)
     parts, length = [], 0
     try:
-        for part in compiled(template, True)(context):
+        code = compiled(template, True)
+        for part in code(BoundedContext(SANDBOX, scope, skipped)):
             parts.append(part)
             length += len(part)
             check_text(length)
@@ -78,7 +79,7 @@ def render(template: str, scope: Mapping[str, Any], skipped: Collection[str] = (
 @functools.lru_cache(maxsize=1024)
 def names(expression: str) -> frozenset[str]:
     """The names it reads. Raises ExpressionError if it is no expression."""
-    tree = parse(expression, template=False)
+    tree = read_tree(expression, template=False)
     return frozenset(name.name for name in tree.find_all(nodes.Name))
 
 
@@ -89,7 +90,7 @@ def template_names(template: str) -> frozenset[str]:
     Raises:
         ExpressionError: it is no template.
     """
-    tree = parse(template, template=True)
+    tree = read_tree(template, template=True)
     if tree.find(nodes.For) is None and tree.find(nodes.Assign) is None:
         return frozenset(name.name for name in tree.find_all(nodes.Name))
     return frozenset(meta.find_undeclared_variables(tree))
@@ -97,12 +98,12 @@ def template_names(template: str) -> frozenset[str]:
 
 def tolerated_names(expression: str) -> frozenset[str]:
     """Those names whose every use accepts a skipped node. Raises ExpressionError."""
-    return _tolerated(parse(expression, template=False)) & names(expression)
+    return _tolerated(read_tree(expression, template=False)) & names(expression)
 
 
 def tolerated_template_names(template: str) -> frozenset[str]:
     """The same for a template. Raises ExpressionError."""
-    return _tolerated(parse(template, template=True)) & template_names(template)
+    return _tolerated(read_tree(template, template=True)) & template_names(template)
 
 
 def _tolerated(tree: nodes.Template) -> frozenset[str]:
@@ -125,7 +126,7 @@ def literal_comparisons(expression: str) -> list[Comparison]:
         ExpressionError: it is no expression.
     """
     found = []
-    for compare in parse(expression, template=False).find_all(nodes.Compare):
+    for compare in read_tree(expression, template=False).find_all(nodes.Compare):
         left: nodes.Expr = compare.expr
         for operand in compare.ops:
             found.extend(_comparisons(left, operand.op, operand.expr))
