@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic_core import from_json
+
 from tinyflow_nb.model.commit import (
     Again,
     Answer,
@@ -48,13 +50,13 @@ def row_of_take(unit: str, worker: str, lease: float, at: float) -> str:
 
 
 def new_of(row: str) -> tuple[NewRun, float]:
-    _, at, new = json.loads(row)
+    _, at, new = from_json(row)
     return NewRun(*new), at
 
 
 def replay(image: RunImage, row: str) -> None:
     """Change an image by a journal row, as it was changed when the row was written."""
-    kind, at, *rest = json.loads(row)
+    kind, at, *rest = from_json(row)
     if kind == "take":
         unit, worker, lease = rest
         outcome = image.take_one(image.units[unit], worker, lease, at)

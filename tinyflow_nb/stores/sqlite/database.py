@@ -10,6 +10,7 @@ import queue
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,27 +21,38 @@ from tinyflow_nb.stores.sqlite.schema import check_version, migrate
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_Job = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+_Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+_Result = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 CHECKPOINT_SECONDS = 0.5
 CHECKPOINT_BYTES = 4_000_000
 """The write-ahead log is copied back once it is this large; on a thread, for it takes a while."""
-BATCH = 256
-"""Jobs one transaction of the writer thread takes at most."""
+CROWD = 3
+"""Tasks that write in one turn of the loop from which on they share their transactions."""
+BUSY_SECONDS = 30.0
+"""How long another process's transaction is waited for."""
 
 
 class Database:
-    """Runs jobs, each within a write transaction.
+    """Runs jobs, each within a write transaction, on the loop's own thread: a commit that need not
+    wait for the disk costs less than a hop to another thread.
 
-    With `full=False` they run where they are called: a commit costs less than a hop to a thread.
-    With `full=True` a thread runs them, and those that come meanwhile share the next commit and its
-    one wait for the disk.
+    Jobs of several tasks in one turn of the loop share a transaction. With `full=True` the commit
+    itself, which waits for the disk, is done by a thread, and what comes meanwhile shares the next.
     """
 
     def __init__(self, path: str, *, full: bool) -> None:
         self.path = path
         self._full = full
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._batch: list[_Job] = []
+        self._committing = False
+        """A batch is on its way to the disk: the connection is the thread's until it is there."""
+        self._flushing = False
+        self._turn: set[int] = set()
+        """Tasks that wrote in this turn of the loop."""
+        self._crowded = False
+        self._busy_since = 0.0
+        self._commits: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._closing = threading.Event()
         self._renewing = threading.Lock()
@@ -62,7 +74,7 @@ class Database:
             self._patiently(lambda: self.db.execute("PRAGMA journal_mode = WAL"))
             self._patiently(lambda: migrate(self.db, self.path))
             self.db.execute("PRAGMA busy_timeout = 0")  # waiting is done without blocking the loop
-        targets = [self._checkpoint, *([self._write] if self._full else [])]
+        targets = [self._checkpoint, *([self._commit_batches] if self._full else [])]
         for target in targets:
             thread = threading.Thread(target=target, name="tinyflow-sqlite", daemon=True)
             thread.start()
@@ -100,25 +112,22 @@ class Database:
 
     async def run(self, job: Callable[[], T]) -> T:
         """Run a job in a write transaction; its exception rolls back."""
-        if self._full:
-            future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-            self._jobs.put((job, future, asyncio.get_running_loop()))
-            return await future
-        execute = self.db.execute
-        waited = 0.0
+        if self._full or self._crowded or self._batch:
+            return await self._shared(job)
+        if not self._turn:
+            asyncio.get_running_loop().call_soon(self._turn_over)
+        self._turn.add(id(asyncio.current_task()))
         while True:
             try:
-                execute("BEGIN IMMEDIATE")
+                self.db.execute("BEGIN IMMEDIATE")
                 break
             except sqlite3.OperationalError as e:
-                if not _is_busy(e) or waited > 30:
-                    raise plainly(e, self.path) from e
-            pause = random.uniform(0.0005, 0.005)
-            waited += pause
-            await asyncio.sleep(pause)
+                self._check_busy(e)
+            await asyncio.sleep(random.uniform(0.0005, 0.005))
+        self._busy_since = 0.0
         try:
             result = job()
-            execute("COMMIT")
+            self.db.execute("COMMIT")
             return result
         except BaseException as e:
             self._roll_back()
@@ -127,11 +136,100 @@ class Database:
             raise
 
     async def read(self, job: Callable[[], T]) -> T:
-        """Run a job that writes nothing."""
-        if self._full:
-            return await self.run(job)
+        """Run a job that writes nothing, on what is committed."""
+        if self._committing:
+            return await self._shared(job)
         with said_plainly(self.path):
             return job()
+
+    def _turn_over(self) -> None:
+        self._crowded = len(self._turn) >= CROWD
+        self._turn.clear()
+
+    def _check_busy(self, error: sqlite3.OperationalError) -> None:
+        """Raises StoreError unless it is worth waiting for another process."""
+        now = time.monotonic()
+        self._busy_since = self._busy_since or now
+        if not _is_busy(error) or now - self._busy_since > BUSY_SECONDS:
+            self._busy_since = 0.0
+            raise plainly(error, self.path) from error
+
+    # ------------------------------------------------------------------ shared transactions
+
+    async def _shared(self, job: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._batch.append((job, future))
+        if not self._flushing and not self._committing:
+            self._flushing = True
+            loop.call_soon(self._flush)
+        return await future
+
+    def _flush(self) -> None:
+        """Run the jobs that have come together, and commit them as one."""
+        self._flushing = False
+        batch, self._batch = self._batch, []
+        self._crowded = len(batch) >= CROWD
+        results: list[_Result] = []
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as e:
+            try:
+                self._check_busy(e)
+            except StoreError as told:
+                _deliver([(future, None, told) for _, future in batch])
+                return
+            self._batch = batch + self._batch
+            self._flushing = True
+            asyncio.get_running_loop().call_later(random.uniform(0.0005, 0.005), self._flush)
+            return
+        self._busy_since = 0.0
+        try:
+            for job, future in batch:
+                try:
+                    results.append((future, job(), None))
+                except TinyflowError as e:  # refused before it wrote anything
+                    results.append((future, None, e))
+            if self._full:
+                self._commit_on_thread(results)
+                return
+            self.db.execute("COMMIT")
+        except BaseException as e:
+            results = self._failed(batch, e)
+        _deliver(results)
+
+    def _failed(self, batch: list[_Job], error: BaseException) -> list[_Result]:
+        self._roll_back()
+        told = plainly(error, self.path) if isinstance(error, sqlite3.Error) else error
+        return [(future, None, told) for _, future in batch]
+
+    def _commit_on_thread(self, results: list[_Result]) -> None:
+        loop = asyncio.get_running_loop()
+        self._committing = True
+
+        def commit() -> None:
+            error: sqlite3.Error | None = None
+            try:
+                self.db.execute("COMMIT")
+            except sqlite3.Error as e:
+                error = e
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._committed, results, error)
+
+        self._commits.put(commit)
+
+    def _committed(self, results: list[_Result], error: sqlite3.Error | None) -> None:
+        self._committing = False
+        if error is not None:
+            results = self._failed([(_nothing, future) for future, _, _ in results], error)
+        _deliver(results)
+        if self._batch and not self._flushing:  # once those just delivered have had their say
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _commit_batches(self) -> None:
+        while (commit := self._commits.get()) is not None:
+            commit()
 
     def renew(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run a job on a connection of its own, from any thread."""
@@ -148,39 +246,6 @@ class Database:
 
     # ------------------------------------------------------------------ threads
 
-    def _write(self) -> None:
-        while True:
-            jobs = [self._jobs.get()]
-            while len(jobs) < BATCH and jobs[-1] is not None:
-                try:
-                    jobs.append(self._jobs.get_nowait())
-                except queue.Empty:
-                    break
-            last = jobs[-1] is None
-            batch = [job for job in jobs if job is not None]
-            if batch:
-                self._write_batch(batch)
-            if last:
-                return
-
-    def _write_batch(self, batch: list[_Job]) -> None:
-        results: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
-        try:
-            self._patiently(lambda: self.db.execute("BEGIN IMMEDIATE"))
-            for job, future, _ in batch:
-                try:
-                    results.append((future, job(), None))
-                except TinyflowError as e:  # refused before it wrote anything
-                    results.append((future, None, e))
-            self.db.execute("COMMIT")
-        except BaseException as e:
-            self._roll_back()
-            error = plainly(e, self.path) if isinstance(e, sqlite3.Error) else e
-            results = [(future, None, error) for _, future, _ in batch]
-        loop = batch[0][2]
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_deliver, results)
-
     def _checkpoint(self) -> None:
         db: sqlite3.Connection | None = None
         log_file = Path(self.path + "-wal")
@@ -196,7 +261,7 @@ class Database:
 
     async def close(self) -> None:
         self._closing.set()
-        self._jobs.put(None)
+        self._commits.put(None)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         if self._renewer is not None:
@@ -205,7 +270,10 @@ class Database:
         self.db.close()
 
 
-def _deliver(results: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+def _nothing() -> None: ...
+
+
+def _deliver(results: list[_Result]) -> None:
     for future, result, error in results:
         if future.cancelled():
             continue

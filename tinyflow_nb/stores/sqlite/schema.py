@@ -1,7 +1,8 @@
 """The file's tables, and how a file of an older version becomes one of today's.
 
-A run is a journal of the commits that changed it, its rows side by side: a node's completion writes
-one row, a quarter of what a table per concern would write (SEMANTICS 29). `runs` is what lists need.
+A run is a journal of the commits that changed it, its rows side by side under the number `runs` gave
+it: a node's completion writes one row, a quarter of what a table per concern would write (SEMANTICS
+29). The rest of `runs` is what lists need.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ APPLICATION_ID = 0x74666E62  # "tfnb"
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (  # 0 -> 1
-        "CREATE TABLE journal(run TEXT, n INTEGER, body TEXT, PRIMARY KEY(run, n)) WITHOUT ROWID",
+        "CREATE TABLE journal(run INTEGER, n INTEGER, body TEXT, PRIMARY KEY(run, n)) WITHOUT ROWID",
         """CREATE TABLE runs(
             id INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, chain TEXT NOT NULL, name TEXT NOT NULL,
             definition TEXT NOT NULL, status TEXT NOT NULL, created REAL NOT NULL, finished REAL,

@@ -44,10 +44,12 @@ CHUNKS_KEPT = 20_000
 class _Held:
     """An image, and the newest journal row it has in it."""
 
-    __slots__ = ("image", "n", "version")
+    __slots__ = ("id", "image", "n", "version")
 
-    def __init__(self, image: RunImage, n: int, version: int) -> None:
+    def __init__(self, image: RunImage, id: int, n: int, version: int) -> None:
         self.image = image
+        self.id = id
+        """Its number in the file."""
         self.n = n
         self.version = version
 
@@ -106,20 +108,23 @@ class SqliteStore:
     def _create(self, new: NewRun, shape: Shape) -> Outcome | None:
         at = self.now()
         new = new._replace(inputs=self._large.stored(new.run, new.inputs) or "")
-        try:
-            self._execute("INSERT INTO journal VALUES(?, 0, ?)", (new.run, codec.row_of_new(new, at)))
-        except sqlite3.IntegrityError:
+        row = (
+            new.run, new.chain, new.chain.partition("@")[0], new.definition, at, at,
+            new.context.get("parent", ""), new.worker,
+        )  # fmt: skip
+        sql = (
+            "INSERT INTO runs(run, chain, name, definition, status, created, touched, waiting, parent, error,"
+            " worker) VALUES(?,?,?,?,'RUNNING',?,?,0,?,'',?) ON CONFLICT(run) DO NOTHING"
+        )
+        cursor = self._execute(sql, row)
+        if cursor.rowcount == 0:
             return None
+        id = cursor.lastrowid or 0
+        self._execute("INSERT INTO journal VALUES(?, 0, ?)", (id, codec.row_of_new(new, at)))
         self._shapes[new.definition] = shape
         image = RunImage(new, shape, at)
         outcome = image.begin()
-        self._keep(new.run, _Held(image, 0, self._version))
-        self._execute(
-            "INSERT INTO runs(run, chain, name, definition, status, created, touched, waiting, parent,"
-            " error, worker) VALUES(?,?,?,?,?,?,?,0,?,'',?)",
-            (new.run, new.chain, new.chain.partition("@")[0], new.definition, outcome.status, at, at,
-             new.context.get("parent", ""), new.worker),
-        )  # fmt: skip
+        self._keep(new.run, _Held(image, id, 0, self._version))
         return self._with_values(outcome)
 
     async def commit(self, commit: Commit) -> Outcome | None:
@@ -138,7 +143,7 @@ class SqliteStore:
         outcome = image.apply(commit, at)
         self._append(held, codec.row_of_commit(commit, at))
         if before != (image.status, image.parked):
-            self._update_summary(image, commit.worker)
+            self._update_summary(held, commit.worker)
         return self._with_values(outcome)
 
     async def claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
@@ -159,20 +164,21 @@ class SqliteStore:
         outcome = image.take_one(unit, worker, lease, at)
         self._append(held, codec.row_of_take(unit.name, worker, lease, at))
         if before != (image.status, image.parked) or trigger.kind == "lease":
-            self._update_summary(image, worker)
+            self._update_summary(held, worker)
         return self._with_values(outcome)
 
     def _append(self, held: _Held, row: str) -> None:
         held.n += 1
-        self._execute("INSERT INTO journal VALUES(?,?,?)", (held.image.new.run, held.n, row))
+        self._execute("INSERT INTO journal VALUES(?,?,?)", (held.id, held.n, row))
 
-    def _update_summary(self, image: RunImage, worker: str) -> None:
+    def _update_summary(self, held: _Held, worker: str) -> None:
+        image = held.image
         error = (image.error or {}).get("message", "")
         self._execute(
             "UPDATE runs SET status=?, finished=?, touched=?, waiting=?, error=?,"
-            " worker=CASE WHEN ?='' THEN worker ELSE ? END WHERE run=?",
+            " worker=CASE WHEN ?='' THEN worker ELSE ? END WHERE id=?",
             (image.status, image.finished_at, image.touched_at, image.parked, error, worker, worker,
-             image.new.run),
+             held.id),
         )  # fmt: skip
 
     def renew(self, claims: Sequence[tuple[str, str, int]], lease: float) -> list[tuple[str, str, int]]:
@@ -211,11 +217,13 @@ class SqliteStore:
         return held
 
     def _rebuild(self, run: str) -> _Held | None:
-        row = self._execute("SELECT body FROM journal WHERE run=? AND n=0", (run,)).fetchone()
+        sql = "SELECT id, body FROM runs JOIN journal ON journal.run = id AND n = 0 WHERE runs.run=?"
+        row = self._execute(sql, (run,)).fetchone()
         if row is None:
             return None
-        new, at = codec.new_of(row[0])
-        held = _Held(RunImage(new, self._shape(new.definition), at), 0, self._version)
+        id, body = row
+        new, at = codec.new_of(body)
+        held = _Held(RunImage(new, self._shape(new.definition), at), id, 0, self._version)
         outcome = held.image.begin()
         held.image.events = list(outcome.events)
         self._catch_up(held)
@@ -224,8 +232,8 @@ class SqliteStore:
         return held
 
     def _catch_up(self, held: _Held) -> None:
-        run = held.image.new.run
-        rows = self._execute("SELECT n, body FROM journal WHERE run=? AND n>? ORDER BY n", (run, held.n))
+        sql = "SELECT n, body FROM journal WHERE run=? AND n>? ORDER BY n"
+        rows = self._execute(sql, (held.id, held.n))
         for n, body in rows.fetchall():
             codec.replay(held.image, body)
             held.n = n
@@ -297,9 +305,8 @@ class SqliteStore:
                 return []
             image = RunImage(held.image.new, held.image.shape, held.image.created_at)
             image.events = list(image.begin().events)
-            rows = self._execute(
-                "SELECT body FROM journal WHERE run=? AND n>0 AND n<=? ORDER BY n", (run, held.n)
-            )
+            sql = "SELECT body FROM journal WHERE run=? AND n>0 AND n<=? ORDER BY n"
+            rows = self._execute(sql, (held.id, held.n))
             for (body,) in rows.fetchall():
                 codec.replay(image, body)
             resolve = self._resolver(run)
@@ -378,8 +385,9 @@ class SqliteStore:
         return True
 
     def _forget(self, runs: list[str]) -> None:
-        for table in ("journal", "runs", "renewals", "large_values", "chunks"):
-            for run in runs:
+        for run in runs:
+            self._execute("DELETE FROM journal WHERE run=(SELECT id FROM runs WHERE run=?)", (run,))
+            for table in ("runs", "renewals", "large_values", "chunks"):
                 self._execute(f"DELETE FROM {table} WHERE run=?", (run,))
         for run in runs:
             self._images.pop(run, None)
