@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from typing import Any
 
@@ -530,3 +531,30 @@ def test_rule_37_a_binding_the_cell_defines_itself() -> None:
 def test_windows_line_ends_and_a_byte_order_mark() -> None:
     plain = parse("def a(q):\n    return q\n", "chain")
     assert parse("\ufeffdef a(q):\r\n    return q\r\n", "chain") == plain
+
+
+def test_rule_32_type_aliases_where_python_has_them() -> None:
+    text = "from typing import Literal\ntype Kind = Literal['a', 'b']\ndef a(q) -> Kind: return 'a'\n"
+    text += "@node(when=\"a == 'c'\")\ndef b(a): return a\n"
+    with pytest.raises(DefinitionError) as caught:
+        parse(text, "chain")
+    problem = caught.value.problems[0]
+    if sys.version_info >= (3, 12):
+        assert (problem.line, problem.message) == (4, "'a' can't be 'c': this is never true")
+    else:
+        assert (problem.line, problem.message) == (2, "not valid Python: invalid syntax")
+
+
+def test_words_from_where_they_are_defined() -> None:
+    definition = chain_of("""
+        from tinyflow_nb.model.context import ExecutionContext as Context
+        from tinyflow_nb.decorators import node as n
+        import tinyflow_nb
+        @n(retry=2)
+        def a(ctx: Context): return ctx.run
+        @tinyflow_nb.confirm
+        def ok(a):
+            '''Right?'''
+    """)
+    assert definition.inputs == ()
+    assert (definition.node("a").retry.max, definition.node("ok").type) == (2, "confirm")

@@ -33,8 +33,9 @@ def test_rule_34_a_prompt_is_its_messages() -> None:
         {"role": "system", "content": "s"}, *history.messages, history, words.user({"a": [1]}), 5
     )
     assert found == Prompt((
-        Message("system", "s"), Message("user", "first"), Message("assistant", "yes"), Message("user", "first"),
-        Message("assistant", "yes"), Message("user", '{\n  "a": [\n    1\n  ]\n}'), Message("user", "5"),
+        Message("system", "s"), Message("user", "first"), Message("assistant", "yes"),
+        Message("user", "first"), Message("assistant", "yes"),
+        Message("user", '{\n  "a": [\n    1\n  ]\n}'), Message("user", "5"),
     ))  # fmt: skip
     with pytest.raises(ValueError, match="a message's role is"):
         words.prompt({"role": "boss", "content": "x"})

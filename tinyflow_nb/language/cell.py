@@ -63,7 +63,11 @@ def take_stock(tree: ast.Module, report: Report) -> Cell:
 
 def _is_word_import(cell: Cell, name: str) -> bool:
     statement = cell.imports.get(name)
-    return isinstance(statement, ast.ImportFrom) and statement.module == PACKAGE
+    return isinstance(statement, ast.ImportFrom) and _is_ours(statement)
+
+
+def _is_ours(statement: ast.ImportFrom) -> bool:
+    return (statement.module or "").partition(".")[0] == PACKAGE
 
 
 class _Sorter:
@@ -160,6 +164,8 @@ class _Sorter:
                 self.report.add(alias, "a cell can't import relatively: it is in no package")
             elif statement.module == PACKAGE:
                 self._word(alias, local)
+            elif _is_ours(statement) and alias.name in PUBLIC:
+                self.cell.words.imported(local, alias.name)
             self.cell.imports[local] = statement
 
     def _word(self, alias: ast.alias, local: str) -> None:

@@ -64,6 +64,12 @@ class Parameters:
                         argument, f"only a handler is given `error`, and {draft.id!r} is none",
                         f'name it in on_error="{draft.id}", or rename the parameter',
                     )  # fmt: skip
+            elif failing is not None and failing.each and name in failing.each.variables:
+                source = "item"
+                self.report.add(
+                    argument, f"{name!r} has no value here: a handler stands in for all items of {failing.id!r}",
+                    "take what the loop goes over, or `error`",
+                )  # fmt: skip
             else:
                 source = "input"
                 self._input(draft, argument, defaults.get(name))
