@@ -34,9 +34,8 @@ def test_rule_46_one_table_of_defaults(
     monkeypatch.delenv("TINYFLOW_STORE")
     settings = load_settings()
     assert (settings.lease, settings.node_timeout, settings.llm_timeout) == (30, 600, 300)
-    assert (settings.inline_output, settings.max_output) == (1_000_000, 64_000_000)
     assert (settings.retention, settings.suspended_ttl) == (7 * 86400, 30 * 86400)
-    assert (settings.max_depth, settings.execute_timeout) == (50, 180)
+    assert settings.max_concurrent_nodes == 1_000
     assert settings.store == f"sqlite:///{tmp_path / 'user-data' / 'tinyflow-nb' / 'runs.db'}"
     assert settings.default_model == "smollm2"
 
@@ -50,12 +49,12 @@ def test_rule_46_every_setting_says_what_it_is() -> None:
 def test_a_variable_hides_the_projects_file_which_hides_the_users(
     project: Path, user_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user_file.write_text('lease = 1\nretention = 1\nmax_depth = 1\n[models.a]\nmodel = "openai:a"\n')
+    user_file.write_text('lease = 1\nretention = 1\nmax_threads = 1\n[models.a]\nmodel = "openai:a"\n')
     (project / FILE_NAME).write_text('lease = 2\nretention = 2\n[models.b]\nmodel = "openai:b"\n')
     monkeypatch.setenv("TINYFLOW_LEASE", "3")
     monkeypatch.setenv("TINYFLOW_MODELS__C__MODEL", "openai:c")
     settings = load_settings()
-    assert (settings.lease, settings.retention, settings.max_depth) == (3, 2, 1)
+    assert (settings.lease, settings.retention, settings.max_threads) == (3, 2, 1)
     assert {name: m.model for name, m in settings.models.items()} == {
         "a": "openai:a", "b": "openai:b", "c": "openai:c",
     }  # fmt: skip
@@ -68,8 +67,8 @@ def test_a_change_is_seen_and_nothing_else_reads_again(
     assert get_settings() is first
     monkeypatch.setenv("TINYFLOW_LEASE", "7")
     assert get_settings().lease == 7
-    (project / FILE_NAME).write_text("max_depth = 9\n")
-    assert (get_settings().lease, get_settings().max_depth) == (7, 9)
+    (project / FILE_NAME).write_text("max_threads = 9\n")
+    assert (get_settings().lease, get_settings().max_threads) == (7, 9)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,7 @@ def test_a_mistake_names_file_and_key(project: Path, text: str, message: str) ->
 
 
 def test_all_mistakes_at_once(project: Path) -> None:
-    (project / FILE_NAME).write_text("lease = 0\nmax_depth = 0\n")
+    (project / FILE_NAME).write_text("lease = 0\nmax_threads = 0\n")
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert len(str(caught.value).splitlines()) == 2

@@ -69,18 +69,10 @@ class Settings(BaseSettings):
     """One attempt of a node that sets no `timeout`."""
     llm_timeout: float = Field(300.0, gt=0)
     """The same, of an `@llm` node."""
-    execute_timeout: float = Field(180.0, gt=0)
-    """How long `execute` and `wait` wait; the run goes on without them."""
     retention: float = Field(7 * DAY, gt=0)
     """How long a finished run is kept."""
     suspended_ttl: float = Field(30 * DAY, gt=0)
     """A run that waits for a person and is untouched for this long is cancelled."""
-    inline_output: int = Field(1_000_000, gt=0)
-    """Largest output kept within its run's own record; a larger one is stored once, by reference."""
-    max_output: int = Field(64_000_000, gt=0)
-    """Largest output a node may give."""
-    max_depth: int = Field(50, ge=1)
-    """How deep chains may call chains."""
     max_threads: int = Field(default_factory=_default_threads, ge=1)
     """Threads for `def` nodes in one process."""
     max_concurrent_nodes: int = Field(1_000, ge=1)

@@ -47,13 +47,19 @@ def answer_step(
         scope = {**definition.constants, **state.inputs, **outputs, spec.id: from_json(text)}
         skipped = [id for id, n in state.nodes.items() if n.status == "SKIPPED"]
         repeat = not evaluate(spec.until, scope, skipped)
-    return Answer("answer", unit, text, answer_id, who, arrivals, repeat)
+    return Answer("answer", unit, text, answer_id, who, arrivals, repeat, waiting[unit].round)
 
 
 def _unit(state: ChainState, waiting: dict[str, NodeState], node: str, answer_id: str) -> str | None:
-    name = node.partition("#")[0]
-    if name in waiting:
-        return name
+    name, _, round = node.partition("#")
+    asked = name or (next(iter(waiting)) if len(waiting) == 1 else "")
+    if asked in waiting:
+        last = waiting[asked].answered_by
+        if last and last["answer_id"] == answer_id:  # it was for the round before
+            return None
+        if round and round != str(waiting[asked].round):
+            raise ResumeError(f"{node} does not wait any more: it is in round {waiting[asked].round}")
+        return asked
     answered = [n.answered_by for n in state.nodes.values() if n.answered_by and name in ("", n.id)]
     answered += [i.answered_by for n in state.nodes.values() for i in n.items or () if i.answered_by]
     if any(a["answer_id"] == answer_id for a in answered):
@@ -71,6 +77,4 @@ def _unit(state: ChainState, waiting: dict[str, NodeState], node: str, answer_id
         raise ResumeError(f"{name} is {found.status} and does not wait; waiting now: {open_forms}")
     if not waiting:
         raise ResumeError(f"run {state.id} is {state.status}: nothing in it waits for an answer")
-    if len(waiting) > 1:
-        raise ResumeError(f"several nodes wait; say which with node=: {open_forms}")
-    return next(iter(waiting))
+    raise ResumeError(f"several nodes wait; say which with node=: {open_forms}")

@@ -12,6 +12,8 @@ from tinyflow_nb.ports import Clock, StateStore
 
 log = logging.getLogger(__name__)
 
+LASTING_SECONDS = 0.5
+
 
 class Attempt:
     """One claim being worked on by one task."""
@@ -67,11 +69,16 @@ class Attempts:
     def end(self, attempt: Attempt) -> None:
         del self._running[attempt]
 
+    def all(self) -> list[Attempt]:
+        return list(self._running)
+
     def of(self, run: str) -> list[Attempt]:
         return [a for a in self._running if a.claim.run == run]
 
-    def runs(self) -> set[str]:
-        return {a.claim.run for a in self._running}
+    def lasting_runs(self) -> set[str]:
+        """Runs with an attempt that takes long enough for somebody to stop it."""
+        since = self._clock.now() - LASTING_SECONDS
+        return {a.claim.run for a in self._running if a.since <= since}
 
     def close(self) -> None:
         self._stopping.set()

@@ -99,15 +99,16 @@ class ChainExecutor:
                 lease=self._lease, threads=self._threads,
             )  # fmt: skip
             self._worker = Worker(workshop, self._at_hand, self._settled, self._capacity)
-            self._following = Following(self._store, self.bus, workshop.attempts.runs, self._forget)
-            self._recovery = Recovery(self._store, self._scheduler, lambda: self._mine, self._lease / 2)
+            self._following = Following(self._store, self.bus, workshop.attempts.lasting_runs, self._forget)
+            self._recovery = Recovery(
+                self._store, self._scheduler, lambda: self._mine, self._expire, self._lease / 2
+            )
             for part in (self.bus, self._following, self._worker, self._recovery):
                 stack.push_async_callback(part.close)
             stack.push_async_callback(self._streams.drain)
             if self._execute:
                 await self._scheduler.start(stack, self.accept)
-            for run in await self._store.expire(self._retention, self._suspended_ttl):
-                await self.stop(run)
+            await self._expire()
         except BaseException:
             await stack.aclose()
             raise
@@ -424,6 +425,10 @@ class ChainExecutor:
         self._mine.discard(run)
         self._at_hand.forget(run)
         self._worker.abandon(run)
+
+    async def _expire(self) -> None:
+        for run in await self._store.expire(self._retention, self._suspended_ttl):
+            await self.stop(run)
 
     async def _header(self, run: str) -> RunHeader:
         header = await self._store.header(run)

@@ -21,8 +21,8 @@ LOOK_SECONDS = 0.5
 
 
 class Following:
-    """Hands changes to subscribers and waiters. One task looks at the store, alive while somebody
-    here cares for a run that another process may change."""
+    """Hands changes to subscribers and waiters. One task looks at the store while somebody here cares
+    for a run that another process may change."""
 
     def __init__(
         self, store: StateStore, bus: EventBus, worked_on: Callable[[], set[str]],
@@ -30,7 +30,7 @@ class Following:
     ) -> None:  # fmt: skip
         """
         Args:
-            worked_on: the runs with attempts in this process.
+            worked_on: the runs with attempts in this process that take long.
             ended: told of each run that another process ended.
         """
         self._store = store
@@ -40,7 +40,8 @@ class Following:
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._seen: dict[str, int] = {}
         """Newest seq handed on, of the followed runs."""
-        self._task: asyncio.Task[None] | None = None
+        self._wanted = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._look())
 
     # ------------------------------------------------------------------ changes made here
 
@@ -77,17 +78,30 @@ class Following:
     def follow(self, run: str, seq: int) -> None:
         """Somebody here cares for the run, and knows it up to `seq`."""
         self._seen.setdefault(run, seq)
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._look())
+        self._wanted.set()
 
     async def _look(self) -> None:
-        while runs := self._followed():
+        while True:
             try:
-                for run in await self._store.watch(runs, LOOK_SECONDS):
-                    await self._changed(run)
+                await self._notice()
+                if runs := self._followed():
+                    for run in await self._store.watch(runs, LOOK_SECONDS):
+                        await self._changed(run)
+                else:
+                    self._wanted.clear()
+                    await _either(self._wanted, LOOK_SECONDS)
             except StoreError:  # said where somebody waits for an answer; here the next look tells
                 log.warning("could not look at the store", exc_info=True)
                 await asyncio.sleep(LOOK_SECONDS)
+
+    async def _notice(self) -> None:
+        """Runs with attempts here are followed too: another process may stop them (SEMANTICS 12)."""
+        for run in self._worked_on() - self._seen.keys():
+            header = await self._store.header(run)
+            if header is None or header.status.terminal:
+                self._ended(run)
+            else:
+                self._seen[run] = header.seq
 
     def _followed(self) -> dict[str, int]:
         wanted = {*self._waiting, *self._bus.runs(), *self._worked_on()}
@@ -107,9 +121,14 @@ class Following:
             self._wake(run)
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
         for futures in self._waiting.values():
             for future in futures:
                 future.cancel()
+
+
+async def _either(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, `seconds` at most."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

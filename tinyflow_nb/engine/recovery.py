@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from tinyflow_nb.errors import StoreError
 from tinyflow_nb.ports import StateStore, TriggerScheduler
 
 log = logging.getLogger(__name__)
 
+EXPIRE_SECONDS = 600.0
+
 
 class Recovery:
     """Looks through the outboxes every so often. A trigger brought twice changes nothing."""
 
     def __init__(
-        self, store: StateStore, scheduler: TriggerScheduler, runs: Callable[[], Iterable[str]], every: float
-    ) -> None:
+        self, store: StateStore, scheduler: TriggerScheduler, runs: Callable[[], Iterable[str]],
+        expire: Callable[[], Awaitable[None]], every: float,
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            runs: those this process executes.
+            expire: forgets what is older than it may be; called every ten minutes.
+            every: seconds between two looks.
+        """
         self._store = store
+        self._expire = expire
         self._scheduler = scheduler
         self._runs = runs
         self._every = every
@@ -29,8 +39,13 @@ class Recovery:
         self._scheduler.schedule(await self._store.pending(run))
 
     async def _repeat(self) -> None:
+        loop = asyncio.get_running_loop()
+        expired = loop.time()
         while True:
             await asyncio.sleep(self._every)
+            if loop.time() - expired >= EXPIRE_SECONDS:
+                expired = loop.time()
+                await self._expire()
             for run in list(self._runs()):
                 try:
                     await self.of(run)

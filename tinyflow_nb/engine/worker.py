@@ -99,10 +99,14 @@ class Worker:
                 attempt.call_off("stopped")
 
     async def close(self) -> None:
-        """Drop what is running: its leases run out, and others take it up."""
+        """Drop what is running and hand it back, so that others need not wait for its leases."""
+        dropped = [attempt.claim for attempt in self.attempts.all()]
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for claim in dropped:
+            step = HandBack("handback", claim.unit, claim.token, "its process ended")
+            await self._store.commit(Commit(claim.run, claim.generation, (step,)))
         self._workshop.close()
 
     # ------------------------------------------------------------------ the loop

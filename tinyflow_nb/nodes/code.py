@@ -8,12 +8,14 @@ from functools import partial
 from typing import Any
 
 from tinyflow_nb.ports import NodeCall, Produced
+from tinyflow_nb.settings import get_settings
 
 
 class CodeNode:
     """`async def` runs on the loop, `def` in a thread; a generator's values are shown as they come."""
 
-    timeout = 600.0
+    def __init__(self) -> None:
+        self.timeout = get_settings().node_timeout
 
     async def execute(self, call: NodeCall) -> Any:
         function = call.function
