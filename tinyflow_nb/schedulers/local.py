@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
@@ -19,16 +18,18 @@ class LocalScheduler:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._ready: deque[Trigger] = deque()
-        self._wake = asyncio.Event()
+        self._units = _Lane()
+        self._deadlines = _Lane()  # a run's deadline must not wait until a worker has room for a unit
         self._timers: dict[Trigger, Callable[[], None]] = {}
 
     async def start(self, stack: AsyncExitStack, accept: Callable[[Trigger], Awaitable[bool]]) -> None:
-        task = asyncio.get_running_loop().create_task(self._bring(accept))
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(lane.bring(accept)) for lane in (self._units, self._deadlines)]
 
         async def stop() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             for cancel in self._timers.values():
                 cancel()
             self._timers.clear()
@@ -38,21 +39,31 @@ class LocalScheduler:
     def schedule(self, triggers: Sequence[Trigger]) -> None:
         for trigger in triggers:
             if trigger.due <= self._clock.now():
-                self._ready.append(trigger)
+                (self._deadlines if trigger.kind == "deadline" else self._units).put(trigger)
             elif trigger not in self._timers:
                 self._timers[trigger] = self._clock.call_at(trigger.due, lambda t=trigger: self._due(t))  # type: ignore[misc]
-        if self._ready:
-            self._wake.set()
 
     def _due(self, trigger: Trigger) -> None:
-        self._timers.pop(trigger, None)
-        self._ready.append(trigger)
+        del self._timers[trigger]
+        self.schedule([trigger])  # the clock may have been set back meanwhile
+
+
+class _Lane:
+    """Triggers brought one after another, each once however often it is put."""
+
+    def __init__(self) -> None:
+        self._ready: dict[Trigger, None] = {}
+        self._wake = asyncio.Event()
+
+    def put(self, trigger: Trigger) -> None:
+        self._ready[trigger] = None
         self._wake.set()
 
-    async def _bring(self, accept: Callable[[Trigger], Awaitable[bool]]) -> None:
+    async def bring(self, accept: Callable[[Trigger], Awaitable[bool]]) -> None:
         while True:
             while self._ready:
-                trigger = self._ready.popleft()
+                trigger = next(iter(self._ready))
+                del self._ready[trigger]
                 try:
                     await accept(trigger)
                 except Exception:  # it is still in the outbox: recovery brings it again
