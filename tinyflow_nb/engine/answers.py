@@ -52,18 +52,15 @@ def answer_step(
 
 def _unit(state: ChainState, waiting: dict[str, NodeState], node: str, answer_id: str) -> str | None:
     name, _, round = node.partition("#")
+    nodes = [n for n in state.nodes.values() if not name or n.id == node_of(name)]
+    answered = [u.answered_by for n in nodes for u in (n, *(n.items or ())) if u.answered_by]
+    if any(a["answer_id"] == answer_id for a in answered):
+        return None
     asked = name or (next(iter(waiting)) if len(waiting) == 1 else "")
     if asked in waiting:
-        last = waiting[asked].answered_by
-        if last and last["answer_id"] == answer_id:  # it was for the round before
-            return None
         if round and round != str(waiting[asked].round):
             raise ResumeError(f"{node} does not wait any more: it is in round {waiting[asked].round}")
         return asked
-    answered = [n.answered_by for n in state.nodes.values() if n.answered_by and name in ("", n.id)]
-    answered += [i.answered_by for n in state.nodes.values() for i in n.items or () if i.answered_by]
-    if any(a["answer_id"] == answer_id for a in answered):
-        return None
     if state.status.terminal:
         raise ResumeError(f"run {state.id} is {state.status}: it takes no answers any more")
     open_forms = ", ".join(waiting) or "none"

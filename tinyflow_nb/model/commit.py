@@ -75,6 +75,8 @@ class Answer(NamedTuple):
     arrivals: tuple[Arrival, ...] = ()
     repeat: bool = False
     """`until` wants another round."""
+    round: int = 1
+    """The round whose form was answered; an answer to another is refused."""
 
 
 class Again(NamedTuple):

@@ -43,7 +43,7 @@ class RunImage(RunClaims):
         for step in commit.steps:
             if step[0] == "answer":
                 unit = self.units.get(step[1])
-                if unit is None or unit.status is not SUSPENDED:
+                if unit is None or unit.status is not SUSPENDED or unit.round != step[7]:
                     return False
             elif step[0] == "reopen":
                 return False
@@ -165,6 +165,7 @@ class RunImage(RunClaims):
         self.parked -= 1
         unit.waiting_for = None
         self._begin_round(unit, step.value)
+        unit.info = {"answered_by": answered}  # so that the same answer again is known for what it is
         self._make_ready(unit)
         made_ready.append(unit)
 
