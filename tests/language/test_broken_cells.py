@@ -74,7 +74,7 @@ def test_the_error_shows_itself() -> None:
         "  line 2, column 12: 'pd' is not defined\n"
         "    write `import pandas as pd` at the top\n"
         "  line 2, column 25: 'nothing' is not defined\n"
-        "    define or import it; a value of the notebook comes in with `--bind nothing`"
+        "    define or import it; a notebook's value comes in by `--bind nothing` or `-i nothing=@nothing`"
     )
 
 

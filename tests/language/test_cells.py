@@ -319,6 +319,21 @@ def test_rule_31_constants_in_expressions_and_prompts() -> None:
     assert definition.constants == {"LABELS": ["a", "b"], "LIMIT": 2, "RULES": ["x", {"y": None}]}
 
 
+def test_constants_become_plain_json() -> None:
+    definition = chain_of("""
+        from enum import IntEnum, StrEnum
+        class Colour(StrEnum):
+            RED = "red"
+        class Size(IntEnum):
+            BIG = 3
+        CHOICE = {"colour": Colour.RED, "size": (Size.BIG, 2.0, True)}
+        @node(when="q in CHOICE")
+        def a(q): return q
+    """)
+    assert load(definition.to_json()) == definition
+    assert definition.to_json().count('{"colour":"red","size":[3,2.0,true]}') == 1
+
+
 def test_rule_32_what_the_top_level_may_hold() -> None:
     definition = chain_of('''
         """About."""

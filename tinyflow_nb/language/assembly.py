@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import reprlib
 from typing import Any, Final
 
 from pydantic import JsonValue, ValidationError
@@ -132,8 +133,9 @@ class Assembly:
         except TypeProblem:
             return  # told where the type stands
         except ValidationError as error:
+            shown = reprlib.repr(draft.on_error.value)
             self.report.add(
-                draft.given["on_error"], f"default({draft.on_error.value!r}) does not fit {draft.id!r}: "
+                draft.given["on_error"], f"default({shown}) does not fit {draft.id!r}: "
                 f"it gives {cell_types.type_name(type_)}", _first_fault(error),
             )  # fmt: skip
 
@@ -210,7 +212,7 @@ class Assembly:
         except TypeProblem:
             return None  # told where the type stands
         except ValidationError as error:
-            self.report.add(at, f"{what} is not valid: {value!r}", _first_fault(error))
+            self.report.add(at, f"{what} is not valid: {reprlib.repr(value)}", _first_fault(error))
         except ValueError:
             self.report.add(at, f"{what} is no JSON: {type(value).__name__}", _JSON_HINT)
         return None

@@ -71,8 +71,10 @@ class CellSource:
         return f"<tinyflow {self.chain} {self.hash[:8]}>"
 
 
-_lock = threading.RLock()
+_lock = threading.Lock()
 _modules: OrderedDict[tuple[str, str, str], CellModule] = OrderedDict()
+_gates: dict[tuple[str, str, str], threading.RLock] = {}
+"""For each module being run now."""
 
 
 def load_module(definition: ChainDefinition, bindings: Mapping[str, JsonValue] | None = None) -> CellModule:
@@ -100,13 +102,22 @@ def run_module(cell: CellSource, bindings: Mapping[str, JsonValue]) -> CellModul
     text = hashlib.sha256(cell.text.encode("utf-8", "surrogatepass")).hexdigest()
     key = (cell.hash + cell.chain, text, json.dumps(bindings, sort_keys=True) if bindings else "")
     with _lock:
-        module = _modules.get(key)
-        if module is None:
-            module = _modules[key] = _run(cell, bindings)
-            while len(_modules) > KEPT:
-                _forget(_modules.popitem(last=False)[1])
-        _modules.move_to_end(key)
-        return module
+        gate = _gates.setdefault(key, threading.RLock())
+    with gate:  # a slow import in one cell keeps no other cell waiting
+        try:
+            with _lock:
+                module = _modules.get(key)
+            if module is None:
+                module = _run(cell, bindings)
+            with _lock:
+                _modules[key] = module
+                _modules.move_to_end(key)
+                while len(_modules) > KEPT:
+                    _forget(_modules.popitem(last=False)[1])
+            return module
+        finally:
+            with _lock:
+                _gates.pop(key, None)
 
 
 def _forget(module: CellModule) -> None:
@@ -135,9 +146,11 @@ def _run(cell: CellSource, bindings: Mapping[str, JsonValue]) -> CellModule:
     sys.modules[module.__name__] = module
     try:
         exec(code, namespace)  # noqa: S102  # running the cell is what this is for
-    except (Exception, SystemExit) as error:
-        del sys.modules[module.__name__]
-        raise DefinitionError([_problem(error, filename, source)], cell.chain) from error
+    except BaseException as error:
+        sys.modules.pop(module.__name__, None)
+        if isinstance(error, (Exception, SystemExit)):
+            raise DefinitionError([_problem(error, filename, source)], cell.chain) from error
+        raise
     return _typed(cell, module)
 
 

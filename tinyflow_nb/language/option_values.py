@@ -88,16 +88,27 @@ def settings(value: decorators.Chain) -> ChainSettings:
 
 
 def json_value(value: Any) -> JsonValue:
-    """Anything JSON can hold; a tuple becomes a list."""
+    """Anything JSON can hold, as plain values; a tuple becomes a list."""
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise ValueError("a value JSON can hold") from None
+
+
+def _plain(value: Any) -> JsonValue:
     match value:
-        case None | bool() | int() | str():
+        case None | bool():
             return value
+        case str():
+            return str.__str__(value)
+        case int():
+            return int(value)
         case float() if math.isfinite(value):
-            return value
+            return float(value)
         case list() | tuple():
-            return [json_value(item) for item in value]
+            return [_plain(item) for item in value]
         case Mapping() if all(isinstance(key, str) for key in value):
-            return {key: json_value(item) for key, item in value.items()}
+            return {str.__str__(key): _plain(item) for key, item in value.items()}
     raise ValueError("a value JSON can hold")
 
 

@@ -67,7 +67,7 @@ class Parameters:
             elif failing is not None and failing.each and name in failing.each.variables:
                 source = "item"
                 self.report.add(
-                    argument, f"{name!r} has no value here: a handler stands in for all items of {failing.id!r}",
+                    argument, f"{name!r} has no value here: a handler stands in for all of {failing.id!r}",
                     "take what the loop goes over, or `error`",
                 )  # fmt: skip
             else:

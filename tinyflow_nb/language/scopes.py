@@ -37,7 +37,8 @@ def check_undefined(tree: ast.Module, report: Report, known: Collection[str], bo
             hint = f"write `{hint}` at the top" if hint.startswith(("import ", "from ")) else hint
             report.add(
                 place, f"{name!r} is not defined",
-                hint or f"define or import it; a value of the notebook comes in with `--bind {name}`",
+                hint or f"define or import it; a notebook's value comes in by `--bind {name}` "
+                f"or `-i {name}=@{name}`",
             )  # fmt: skip
 
 
