@@ -152,8 +152,11 @@ class StateStore(Protocol):
         ...
 
     async def watch(self, runs: Mapping[str, int], timeout: float) -> set[str]:
-        """Those of `runs` that another process took past the given seq; waits for one to come,
-        `timeout` seconds at most."""
+        """Those of `runs` that are past the given seq; waits for one, `timeout` seconds at most.
+
+        The caller moves the seqs on in place for what it does itself, so what is left is what other
+        processes did.
+        """
         ...
 
 

@@ -84,8 +84,8 @@ class Following:
         while True:
             try:
                 await self._notice()
-                if runs := self._followed():
-                    for run in await self._store.watch(runs, LOOK_SECONDS):
+                if self._cares():
+                    for run in await self._store.watch(self._seen, LOOK_SECONDS):
                         await self._changed(run)
                 else:
                     self._wanted.clear()
@@ -103,11 +103,11 @@ class Following:
             else:
                 self._seen[run] = header.seq
 
-    def _followed(self) -> dict[str, int]:
-        wanted = {*self._waiting, *self._bus.runs(), *self._worked_on()}
-        for run in self._seen.keys() - wanted:
+    def _cares(self) -> bool:
+        """Drop the runs nobody here cares for any more; whether there are others."""
+        for run in self._seen.keys() - {*self._waiting, *self._bus.runs(), *self._worked_on()}:
             del self._seen[run]
-        return {run: seq for run, seq in self._seen.items() if run in wanted}
+        return bool(self._seen)
 
     async def _changed(self, run: str) -> None:
         header = await self._store.header(run)
