@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from tinyflow_nb import ChainDefinition
+from tinyflow_nb.cli import app
 from tinyflow_nb.settings import Settings
+from tinyflow_nb_magics.help import CELL_FLAGS, COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/tutorial.md", "docs/reference.md", "bench/README.md"]
@@ -38,8 +41,25 @@ def test_links_lead_somewhere(document: str) -> None:
             assert (file.parent / link.partition("#")[0]).exists(), link
 
 
-def test_the_reference_lists_every_setting() -> None:
+def section(title: str) -> str:
+    """One section of the reference."""
     text = (ROOT / "docs" / "reference.md").read_text("utf-8")
-    table = text[text.index("\n## Settings") : text.index("\n## Errors")]
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_the_reference_lists_every_magic() -> None:
+    text = section("Magics")
+    assert [flag.name for flag in CELL_FLAGS if flag.name != "--help" and f"`{flag.name}" not in text] == []
+    assert [name for name in COMMANDS if f"`{name}" not in text] == []
+
+
+def test_the_reference_lists_every_command() -> None:
+    text, commands = section("Command line"), typer.main.get_command(app).commands
+    assert commands
+    assert [name for name in commands if not re.search(rf"`(tinyflow-nb )?{name}\b", text)] == []
+
+
+def test_the_reference_lists_every_setting() -> None:
+    table = section("Settings")
     listed = set(re.findall(r"^\| `\[?(\w+)", table, re.MULTILINE))
     assert listed == set(Settings.model_fields)
