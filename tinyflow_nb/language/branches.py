@@ -49,6 +49,8 @@ def _conditions(draft: NodeDraft) -> list[Written]:
 
 
 def _check_comparisons(written: Written, values: Mapping[str, list[Any]], report: Report) -> None:
+    if values.keys().isdisjoint(expressions.names(written.text)):
+        return
     for name, op, constant in expressions.literal_comparisons(written.text):
         allowed = values.get(name)
         if allowed is None or constant is None or _is_in(constant, allowed):
@@ -75,16 +77,21 @@ def _shown(value: Any) -> str:
 
 def _check_coverage(drafts: list[NodeDraft], values: Mapping[str, list[Any]], report: Report) -> None:
     """A warning for each value of a node that makes the conditions of all its branches false."""
+    judging: dict[str, list[str]] = {}
+    """By name, the conditions that read it."""
+    read_always: set[str] = set()
+    for draft in drafts:
+        if draft.when is None:
+            read_always |= {source for source, edge in draft.edges.items() if edge.kind == "data"}
+            continue
+        for name in expressions.names(draft.when.text):
+            judging.setdefault(name, []).append(draft.when.text)
     for draft in drafts:
         allowed = values.get(draft.id)
-        if allowed is None or len(allowed) < 2 or allowed == [True, False]:
+        if allowed is None or len(allowed) < 2 or allowed == [True, False] or draft.id in read_always:
             continue
-        conditions = [d.when.text for d in drafts if d.when and draft.id in expressions.names(d.when.text)]
-        alone = [c for c in conditions if expressions.names(c) == {draft.id}]
-        reads_always = any(
-            d.when is None and draft.id in d.edges and d.edges[draft.id].kind == "data" for d in drafts
-        )
-        if not conditions or len(alone) < len(conditions) or reads_always:
+        conditions = judging.get(draft.id, [])
+        if not conditions or any(expressions.names(c) != {draft.id} for c in conditions):
             continue
         for value in allowed:
             if not any(_may_be_true(condition, draft.id, value) for condition in conditions):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc as abc
+import copy
 import functools
 import types
 import typing
@@ -120,6 +121,18 @@ def _built(type_: Any) -> TypeAdapter[Any]:
 
 def json_schema(type_: Any) -> dict[str, Any]:
     """The JSON Schema of what is valid for a type. Raises TypeProblem if it has none."""
+    try:
+        return copy.deepcopy(_kept_schema(type_))
+    except TypeError:  # not hashable, so not kept
+        return _schema(type_)
+
+
+@functools.lru_cache(maxsize=1024)
+def _kept_schema(type_: Any) -> dict[str, Any]:
+    return _schema(type_)
+
+
+def _schema(type_: Any) -> dict[str, Any]:
     try:
         return adapter(type_).json_schema()
     except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
