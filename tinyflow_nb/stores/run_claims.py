@@ -68,12 +68,17 @@ class RunClaims(RunCore):
         events, self.events = self.events, []
         return Outcome(self.seq, self.status, (claim,), (), events)
 
+    def holds(self, unit: str, token: int) -> bool:
+        """Whether a claim is still the unit's present one."""
+        found = self.units.get(unit)
+        present = found is not None and found.token == token and found.status is RUNNING
+        return present and self.status not in TERMINAL
+
     def extend(self, unit: str, token: int, until: float) -> bool:
         """Renew a lease; False if it is not this claim's any more."""
-        found = self.units.get(unit)
-        if found is None or found.token != token or found.status is not RUNNING or self.status in TERMINAL:
+        if not self.holds(unit, token):
             return False
-        found.expires = until
+        self.units[unit].expires = until
         return True
 
     def _claim(self, unit: Unit, overdue: bool) -> Claim:

@@ -57,6 +57,8 @@ class Database:
         self._closing = threading.Event()
         self._renewing = threading.Lock()
         self._renewer: sqlite3.Connection | None = None
+        self.locked_and_seen = False
+        """For who reads: what other processes wrote was looked at since the transaction began."""
         self.failed: Callable[[], None] = lambda: None
         """Called when a transaction was rolled back: what was derived from it is wrong."""
 
@@ -126,8 +128,10 @@ class Database:
             await asyncio.sleep(random.uniform(0.0005, 0.005))
         self._busy_since = 0.0
         try:
+            self.locked_and_seen = False
             result = job()
             self.db.execute("COMMIT")
+            self.locked_and_seen = False
             return result
         except BaseException as e:
             self._roll_back()
@@ -184,6 +188,7 @@ class Database:
             asyncio.get_running_loop().call_later(random.uniform(0.0005, 0.005), self._flush)
             return
         self._busy_since = 0.0
+        self.locked_and_seen = False
         try:
             for job, future in batch:
                 try:
@@ -194,6 +199,7 @@ class Database:
                 self._commit_on_thread(results)
                 return
             self.db.execute("COMMIT")
+            self.locked_and_seen = False
         except BaseException as e:
             results = self._failed(batch, e)
         _deliver(results)
@@ -220,6 +226,7 @@ class Database:
 
     def _committed(self, results: list[_Result], error: sqlite3.Error | None) -> None:
         self._committing = False
+        self.locked_and_seen = False
         if error is not None:
             results = self._failed([(_nothing, future) for future, _, _ in results], error)
         _deliver(results)
@@ -232,13 +239,16 @@ class Database:
             commit()
 
     def renew(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a job on a connection of its own, from any thread."""
+        """Run a job in a write transaction on a connection of its own, from any thread."""
         with self._renewing, said_plainly(self.path):
             if self._renewer is None:
                 self._renewer = self._connect()
-            return job(self._renewer)
+            with self._renewer:
+                self._renewer.execute("BEGIN IMMEDIATE")
+                return job(self._renewer)
 
     def _roll_back(self) -> None:
+        self.locked_and_seen = False
         if self.db.in_transaction:
             with contextlib.suppress(sqlite3.Error):  # the first error is the one to tell
                 self.db.execute("ROLLBACK")

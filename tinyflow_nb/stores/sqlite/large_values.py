@@ -20,6 +20,10 @@ class LargeValues:
         (self.any,) = execute("SELECT EXISTS(SELECT 1 FROM large_values)").fetchone()
         """Whether there are references at all."""
 
+    def look(self, row: str) -> None:
+        """A journal row that another process wrote: it may refer to a value that process stored."""
+        self.any = self.any or '"\\u0000' in row
+
     def stored(self, run: str, text: str | None) -> str | None:
         """The text, or the reference it was stored under; the same text of a run is stored once."""
         if text is None or len(text) < LARGE:

@@ -39,12 +39,17 @@ IMAGES = 512
 """Runs kept as images; the longest unused goes first, and is rebuilt if it is needed again."""
 WATCH_SECONDS = 0.05
 CHUNKS_KEPT = 20_000
+RENEW = (
+    "INSERT INTO renewals VALUES(?,?,?,?) ON CONFLICT(run, unit)"
+    " DO UPDATE SET token=excluded.token, expires=excluded.expires WHERE excluded.token >= token"
+)
+"""A claim's token only grows: who renews an older one has lost it, and changes nothing."""
 
 
 class _Held:
     """An image, and the newest journal row it has in it."""
 
-    __slots__ = ("id", "image", "n", "version")
+    __slots__ = ("foreign_seq", "id", "image", "n", "version")
 
     def __init__(self, image: RunImage, id: int, n: int, version: int) -> None:
         self.image = image
@@ -52,6 +57,8 @@ class _Held:
         """Its number in the file."""
         self.n = n
         self.version = version
+        self.foreign_seq = 0
+        """Newest lifecycle event that came from the file, and so maybe from another process."""
 
 
 class SqliteStore:
@@ -163,6 +170,8 @@ class SqliteStore:
         before = (image.status, image.parked)
         outcome = image.take_one(unit, worker, lease, at)
         self._append(held, codec.row_of_take(unit.name, worker, lease, at))
+        if trigger.kind == "lease":  # so that who held it before is told when it renews
+            self._execute(RENEW, (trigger.run, unit.name, unit.token, unit.expires))
         if before != (image.status, image.parked) or trigger.kind == "lease":
             self._update_summary(held, worker)
         return self._with_values(outcome)
@@ -183,17 +192,24 @@ class SqliteStore:
 
     def renew(self, claims: Sequence[tuple[str, str, int]], lease: float) -> list[tuple[str, str, int]]:
         until = self.now() + lease
-        rows = [(run, unit, token, until) for run, unit, token in claims]
-        runs = sorted({run for run, _, _ in claims})
 
-        def write(db: sqlite3.Connection) -> set[str]:
-            db.executemany("INSERT OR REPLACE INTO renewals VALUES(?,?,?,?)", rows)
-            marks = ",".join("?" * len(runs))
-            live = db.execute(f"SELECT run FROM runs WHERE finished IS NULL AND run IN ({marks})", runs)
-            return {run for (run,) in live}
+        def write(db: sqlite3.Connection) -> list[tuple[str, str, int]]:
+            lost = []
+            for run, unit, token in claims:
+                if self._is_lost(run, unit, token):
+                    lost.append((run, unit, token))
+                    continue
+                live = db.execute("SELECT 1 FROM runs WHERE run=? AND finished IS NULL", (run,)).fetchone()
+                if not live or db.execute(RENEW, (run, unit, token, until)).rowcount == 0:
+                    lost.append((run, unit, token))
+            return lost
 
-        live = self._database.renew(write)
-        return [claim for claim in claims if claim[0] not in live]
+        return self._database.renew(write)
+
+    def _is_lost(self, run: str, unit: str, token: int) -> bool:
+        """Whether this process knows it already; it is asked on the thread that renews."""
+        held = self._images.get(run)
+        return held is not None and not held.image.holds(unit, token)
 
     def _renewed(self, run: str, unit: str, token: int, at: float) -> bool:
         row = self._execute(
@@ -205,10 +221,12 @@ class SqliteStore:
 
     def _hold(self, run: str) -> _Held | None:
         """The run's image, caught up with the file."""
-        (data_version,) = self._execute("PRAGMA data_version").fetchone()
-        if data_version != self._seen_data_version:
-            self._seen_data_version = data_version
-            self._version += 1
+        if not self._database.locked_and_seen:  # under the lock nobody else writes
+            (data_version,) = self._execute("PRAGMA data_version").fetchone()
+            self._database.locked_and_seen = self._database.db.in_transaction
+            if data_version != self._seen_data_version:
+                self._seen_data_version = data_version
+                self._version += 1
         held = self._images.get(run)
         if held is None:
             return self._rebuild(run)
@@ -237,6 +255,8 @@ class SqliteStore:
         for n, body in rows.fetchall():
             codec.replay(held.image, body)
             held.n = n
+            held.foreign_seq = held.image.seq
+            self._large.look(body)
         held.version = self._version
 
     def _keep(self, run: str, held: _Held) -> None:
@@ -267,10 +287,6 @@ class SqliteStore:
 
     # ------------------------------------------------------------------ reading
 
-    async def _image(self, run: str) -> RunImage | None:
-        held = await self._database.read(lambda: self._hold(run))
-        return held.image if held else None
-
     async def state(self, run: str, *, outputs: bool = True) -> ChainState | None:
         def read() -> ChainState | None:
             held = self._hold(run)
@@ -279,11 +295,14 @@ class SqliteStore:
         return await self._database.read(read)
 
     async def header(self, run: str) -> RunHeader | None:
-        image = await self._image(run)
-        if image is None:
-            return None
-        header = header_of(image)
-        return header._replace(inputs=self._large.resolved(run, header.inputs) or "{}")
+        def read() -> RunHeader | None:
+            held = self._hold(run)
+            if held is None:
+                return None
+            header = header_of(held.image)
+            return header._replace(inputs=self._large.resolved(run, header.inputs) or "{}")
+
+        return await self._database.read(read)
 
     async def values(self, run: str, nodes: Sequence[str]) -> dict[str, str | None]:
         def read() -> dict[str, str | None]:
@@ -295,8 +314,11 @@ class SqliteStore:
         return await self._database.read(read)
 
     async def pending(self, run: str) -> list[Trigger]:
-        image = await self._image(run)
-        return image.pending(is_dead) if image else []
+        def read() -> list[Trigger]:
+            held = self._hold(run)
+            return held.image.pending(is_dead) if held else []
+
+        return await self._database.read(read)
 
     async def events(self, run: str, after: int = 0) -> list[Event]:
         def read() -> list[Event]:
@@ -376,13 +398,16 @@ class SqliteStore:
     # ------------------------------------------------------------------ forgetting
 
     async def delete(self, run: str) -> bool:
-        image = await self._image(run)
-        if image is None:
-            return False
-        if image.status not in TERMINAL:
-            raise InvalidOperation(f"run {run} is {image.status}: stop it first")
-        await self._database.run(lambda: self._forget([run]))
-        return True
+        def write() -> bool:
+            held = self._hold(run)
+            if held is None:
+                return False
+            if held.image.status not in TERMINAL:
+                raise InvalidOperation(f"run {run} is {held.image.status}: stop it first")
+            self._forget([run])
+            return True
+
+        return await self._database.run(write)
 
     def _forget(self, runs: list[str]) -> None:
         for run in runs:
@@ -423,7 +448,8 @@ class SqliteStore:
 
     def _changed(self, runs: Mapping[str, int]) -> set[str]:
         (data_version,) = self._execute("PRAGMA data_version").fetchone()
-        if data_version == self._seen_data_version and all(run in self._images for run in runs):
-            return {run for run, seq in runs.items() if self._images[run].image.seq > seq}
+        if data_version == self._seen_data_version:
+            held = {run: self._images.get(run) for run in runs}
+            return {run for run, h in held.items() if h is not None and h.foreign_seq > runs[run]}
         held = {run: self._hold(run) for run in runs}
-        return {run for run, seq in runs.items() if (h := held[run]) is None or h.image.seq > seq}
+        return {run for run, h in held.items() if h is None or h.foreign_seq > runs[run]}
