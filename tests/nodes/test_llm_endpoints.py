@@ -139,6 +139,15 @@ async def test_calls_at_one_time_share_a_client_and_leave_nothing_open(
     assert llm_models._in_use == {}
 
 
+async def test_no_proxy_comes_between_a_server_on_this_machine(
+    named: Endpoint, llm_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    named.script = [["direct"]]
+    assert (await LlmNode().execute(llm_call(models=["plain"]))).output == "direct"
+
+
 @pytest.mark.parametrize("status", [500, 429, 503, 401, 404])
 async def test_an_error_names_endpoint_and_status_but_no_key(
     named: Endpoint, llm_call: MakeCall, status: int

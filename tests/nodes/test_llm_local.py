@@ -118,8 +118,17 @@ async def test_a_missing_runtime_names_the_extra(monkeypatch: pytest.MonkeyPatch
             pass
 
 
+def test_a_process_that_ends_as_soon_as_the_model_is_there_does_end() -> None:
+    code = "from tinyflow_nb.nodes.llm_local import _base_url; print(_base_url()[:17])"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=dict(os.environ), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "http://127.0.0.1:\n", "")
+
+
 ENDS_WHILE_GENERATING = """
-import asyncio, json, sys, threading, time, urllib.request
+import asyncio, threading
 from tinyflow_nb.nodes.llm_local import local_model
 
 started = threading.Event()
@@ -134,8 +143,14 @@ async def story():
         async for _ in stream:
             started.set()
 
-threading.Thread(target=asyncio.run, args=(story(),), daemon=True).start()
-started.wait(20)
+def tell():
+    try:
+        asyncio.run(story())
+    except asyncio.CancelledError:
+        pass  # the server's end called it off
+
+threading.Thread(target=tell, daemon=True).start()
+started.wait(60)
 print("generating", started.is_set(), flush=True)
 """
 

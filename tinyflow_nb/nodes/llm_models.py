@@ -9,11 +9,14 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
+from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlsplit
 
+from httpx2 import AsyncClient, AsyncHTTPTransport, create_ssl_context
 from pydantic_ai.exceptions import UserError
-from pydantic_ai.models import Model, infer_model
+from pydantic_ai.models import Model, create_async_httpx2_client, infer_model
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers import infer_provider_class
@@ -27,6 +30,7 @@ from tinyflow_nb.settings import NamedModel, Settings, get_settings
 
 SAYS_HOW_IT_ENDED = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
 """A connection that breaks off may look like an answer's end."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOCAL_MAX_TOKENS = 512
 """A small model may never stop by itself."""
 
@@ -69,7 +73,7 @@ async def open_client(name: str) -> AsyncIterator[Client]:
 
 
 class _InUse:
-    def __init__(self, building: asyncio.Future[Model]) -> None:
+    def __init__(self, building: asyncio.Future[tuple[Model, AsyncClient | None]]) -> None:
         self.building = building
         self.users = 0
 
@@ -89,26 +93,31 @@ async def _shared(name: str, entry: NamedModel, settings: Settings) -> AsyncIter
         _in_use[place] = _InUse(asyncio.ensure_future(building))
     held = _in_use[place]
     held.users += 1
+    ours = None
     try:
-        model = await asyncio.shield(held.building)
+        model, ours = await asyncio.shield(held.building)
         async with model:
             yield model
     finally:
         held.users -= 1
         if not held.users:
             del _in_use[place]
+            if ours is not None:
+                await ours.aclose()
 
 
-def _build(name: str, entry: NamedModel, settings: Settings) -> Model:
+def _build(name: str, entry: NamedModel, settings: Settings) -> tuple[Model, AsyncClient | None]:
+    """The client is given if it is ours to close."""
     key = None
     if entry.key:
         if not os.environ.get(entry.key):
             raise SecretMissing(_no_key(name, entry.key))
         key = secret(entry.key).get()
     if entry.base_url:
-        provider = OpenAIProvider(base_url=entry.base_url, api_key=key or "none")
+        direct = _direct_client(entry.base_url)
+        provider = OpenAIProvider(entry.base_url, key or "none", http_client=direct)
         served = re.sub(r"^openai(-chat)?:", "", entry.model)
-        return OpenAIChatModel(served, provider=provider, profile=SAYS_HOW_IT_ENDED)
+        return OpenAIChatModel(served, provider=provider, profile=SAYS_HOW_IT_ENDED), direct
     if ":" not in entry.model:
         raise ModelError(_unknown(name, settings))
     try:
@@ -123,7 +132,19 @@ def _build(name: str, entry: NamedModel, settings: Settings) -> Model:
         package = extra[0] if extra else "pydantic-ai-slim"
         raise ModelUnusable(f"model {name!r} needs a package: pip install '{package}'") from error
     _hide_key(model)
-    return model
+    return model, None
+
+
+def _direct_client(base_url: str) -> AsyncClient | None:
+    """For a server on this machine: no proxy of the environment may come between."""
+    if urlsplit(base_url).hostname not in LOOPBACK:
+        return None
+    return create_async_httpx2_client(transport=AsyncHTTPTransport(verify=_certificates()))
+
+
+@cache
+def _certificates() -> SSLContext:
+    return create_ssl_context()
 
 
 def _no_key(name: str, variable: str) -> str:
