@@ -162,4 +162,4 @@ def test_a_process_that_ends_while_the_model_speaks_ends_soon_and_in_silence() -
         command, env=dict(os.environ), capture_output=True, text=True, timeout=100, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "generating True\n", "")
-    assert time.monotonic() - before < 40  # the whole story would take minutes
+    assert time.monotonic() - before < 90  # the whole story would take minutes
