@@ -582,7 +582,10 @@ def test_reading_takes_time_linear_in_the_nodes() -> None:
     def seconds(count: int) -> float:
         text = "question: str\ndef n0(question): return question\n"
         for i in range(1, count):
-            text += f'@llm("m", when="n{i - 1} != \'x\'")\ndef n{i}(n{i - 1}):\n    """Say {{{{ n{i - 1} }}}}"""\n'
+            before = f"n{i - 1}"
+            text += (
+                f'@llm("m", when="{before} != 1")\ndef n{i}({before}):\n    """Say {{{{ {before} }}}}"""\n'
+            )
         start = time.process_time()
         parse(text, "chain")
         return time.process_time() - start
