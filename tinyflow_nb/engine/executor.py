@@ -233,7 +233,7 @@ class ChainExecutor:
         header = await self._header(run_id)
         with self.bus.inbox(run_id) as inbox:
             self._following.follow(run_id, header.seq)
-            async for event in read_events(self._store, run_id, inbox, after):
+            async for event in read_events(self._store, run_id, inbox, after, lambda: run_id in self._mine):
                 yield event
 
     async def recorded(self, run_id: str) -> list[Event]:

@@ -6,6 +6,7 @@ import traceback
 from typing import Any
 
 from tinyflow_nb.errors import ModelError
+from tinyflow_nb.secrets import redact
 
 MAX_MESSAGE = 4_000
 CELL_FILE = "<tinyflow "
@@ -43,4 +44,5 @@ def made_up(type: str, message: str, attempt: int, line: int) -> dict[str, Any]:
 
 
 def _cut(text: str) -> str:
+    text = redact(text)
     return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]} ... ({len(text)} characters)"

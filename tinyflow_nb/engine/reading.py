@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.ports import StateStore
@@ -11,10 +12,19 @@ from tinyflow_nb.ports import StateStore
 STREAMED = (EventType.NODE_OUTPUT, EventType.NODE_LOG, EventType.GAP)
 
 
+POLL_SECONDS = 0.1
+"""How often the store is asked for the chunks of a run that another process executes."""
+
+
 async def read_events(
-    store: StateStore, run: str, inbox: asyncio.Queue[Sequence[Event]], after: int
+    store: StateStore, run: str, inbox: asyncio.Queue[Sequence[Event]], after: int, is_here: Callable[[], bool]
 ) -> AsyncIterator[Event]:
-    """`inbox` was opened before, so nothing falls between the kept and the live ones."""
+    """Everything after seq `after`, until the run has ended.
+
+    Args:
+        inbox: opened before, so that nothing falls between the kept and the live ones.
+        is_here: whether this process executes the run, and so publishes its chunks.
+    """
     reader = _Reader(after)
     chunks, position = await store.chunks(run)
     kept = await store.events(run, after)
@@ -22,10 +32,12 @@ async def read_events(
         if reader.is_new(event):
             yield event
     while not await _is_over(store, run, reader):
-        try:
-            batch = await asyncio.wait_for(inbox.get(), 0.5)
-        except TimeoutError:  # another process may run it: its chunks are only in the store
-            batch, position = await store.chunks(run, position)
+        batch: Sequence[Event] = ()
+        with contextlib.suppress(TimeoutError):
+            batch = await asyncio.wait_for(inbox.get(), POLL_SECONDS)
+        if not is_here():
+            chunks, position = await store.chunks(run, position)
+            batch = _merged(batch, chunks)
         if _has_gap(batch, reader.seq):
             batch = _merged(await store.events(run, reader.seq), [e for e in batch if e.type in STREAMED])
         for event in batch:
@@ -42,7 +54,8 @@ async def _is_over(store: StateStore, run: str, reader: _Reader) -> bool:
 
 
 def _has_gap(batch: Sequence[Event], seq: int) -> bool:
-    return any(e.seq > seq + 1 for e in batch[:1] if e.type not in STREAMED)
+    first = next((e.seq for e in batch if e.type not in STREAMED), 0)
+    return first > seq + 1
 
 
 def _merged(events: Sequence[Event], chunks: Sequence[Event]) -> list[Event]:
@@ -56,12 +69,12 @@ class _Reader:
     def __init__(self, after: int) -> None:
         self.seq = after
         self.finished = False
-        self._offsets: dict[tuple[str, int, int], int] = {}
+        self._offsets: dict[tuple[str, str, int, int], int] = {}
 
     def is_new(self, event: Event) -> bool:
-        if event.type is EventType.NODE_OUTPUT:
+        if event.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG):
             data = event.data
-            key = (event.node, data["round"], data["attempt"])
+            key = (event.type, event.node, data["round"], data["attempt"])
             if data["offset"] <= self._offsets.get(key, -1):
                 return False
             self._offsets[key] = data["offset"]

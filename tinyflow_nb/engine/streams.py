@@ -10,6 +10,7 @@ from typing import Any
 
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.ports import StateStore
+from tinyflow_nb.secrets import redact
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,13 @@ class ChunkWriter:
             return
         if self._log_lines == LOGS_KEPT:
             text = f"{text}\n(more lines than {LOGS_KEPT} are not kept)"
-        data = {"level": level, "text": text, "attempt": self._attempt, "round": self._round}
+        data = {
+            "level": level,
+            "text": redact(text),
+            "offset": self._log_lines - 1,
+            "attempt": self._attempt,
+            "round": self._round,
+        }
         self._streams.add(self._run, EventType.NODE_LOG, self._unit, data)
 
 

@@ -17,7 +17,7 @@ class EventType(StrEnum):
     """One streamed chunk: data `kind` (text, thinking, tool_call, tool_result, progress), `text`
     or `value`, `offset` (chunks of this attempt before it), `attempt`."""
     NODE_LOG = "node.log"
-    """data `level`, `text`."""
+    """data `level`, `text`, `offset`, `attempt`."""
     NODE_RETRYING = "node.retrying"
     NODE_SUSPENDED = "node.suspended"
     NODE_SKIPPED = "node.skipped"
