@@ -137,7 +137,7 @@ class RunClaims(RunCore):
         tags = unit.shape.tags
         return Trigger(self.new.run, self.generation, unit.name, unit.attempt, kind, unit.due, tags)
 
-    def pending(self, is_dead: Callable[[str], bool] = lambda worker: False) -> list[Trigger]:
+    def pending(self, is_dead: Callable[[str], bool] = lambda _: False) -> list[Trigger]:
         """The outbox, timers and leases included; a dead worker's lease is due at once."""
         if self.status in TERMINAL:
             return []

@@ -200,7 +200,7 @@ class Database:
                 return
             self.db.execute("COMMIT")
             self.locked_and_seen = False
-        except BaseException as e:
+        except BaseException as e:  # noqa: BLE001  it is raised where the results are awaited
             results = self._failed(batch, e)
         _deliver(results)
 

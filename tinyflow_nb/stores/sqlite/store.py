@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -25,7 +25,7 @@ from tinyflow_nb.model.shape import Shape, shape_of
 from tinyflow_nb.model.state import ChainState, RunPage, RunSummary
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import Clock, PublishedVersion, RunHeader
+from tinyflow_nb.ports import Clock, RunHeader
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.run_image import RunImage
 from tinyflow_nb.stores.sqlite import codec
@@ -35,15 +35,11 @@ from tinyflow_nb.stores.sqlite.large_values import LargeValues
 from tinyflow_nb.stores.sqlite.liveness import is_dead
 from tinyflow_nb.stores.summaries import header_of
 
+Execute = Callable[..., sqlite3.Cursor]
 IMAGES = 512
 """Runs kept as images; the longest unused goes first, and is rebuilt if it is needed again."""
 WATCH_SECONDS = 0.05
 CHUNKS_KEPT = 20_000
-RENEW = (
-    "INSERT INTO renewals VALUES(?,?,?,?) ON CONFLICT(run, unit)"
-    " DO UPDATE SET token=excluded.token, expires=excluded.expires WHERE excluded.token >= token"
-)
-"""A claim's token only grows: who renews an older one has lost it, and changes nothing."""
 
 
 class _Held:
@@ -93,7 +89,7 @@ class SqliteStore:
                 f"sqlite://{address}: use sqlite:///relative.db or sqlite:////absolute.db,"
                 " and no option but ?synchronous=FULL or NORMAL"
             )
-        return cls(os.path.expanduser(path[1:]), clock, full=synchronous == "FULL")
+        return cls(str(Path(path[1:]).expanduser()), clock, full=synchronous == "FULL")
 
     async def start(self, stack: AsyncExitStack) -> None:
         self._database.open()
@@ -170,8 +166,6 @@ class SqliteStore:
         before = (image.status, image.parked)
         outcome = image.take_one(unit, worker, lease, at)
         self._append(held, codec.row_of_take(unit.name, worker, lease, at))
-        if trigger.kind == "lease":  # so that who held it before is told when it renews
-            self._execute(RENEW, (trigger.run, unit.name, unit.token, unit.expires))
         if before != (image.status, image.parked) or trigger.kind == "lease":
             self._update_summary(held, worker)
         return self._with_values(outcome)
@@ -194,22 +188,22 @@ class SqliteStore:
         until = self.now() + lease
 
         def write(db: sqlite3.Connection) -> list[tuple[str, str, int]]:
-            lost = []
-            for run, unit, token in claims:
-                if self._is_lost(run, unit, token):
-                    lost.append((run, unit, token))
-                    continue
-                live = db.execute("SELECT 1 FROM runs WHERE run=? AND finished IS NULL", (run,)).fetchone()
-                if not live or db.execute(RENEW, (run, unit, token, until)).rowcount == 0:
-                    lost.append((run, unit, token))
-            return lost
+            kept = [claim for claim in claims if self._holds(db, *claim)]
+            rows = [(*claim, until) for claim in kept]
+            db.executemany("INSERT OR REPLACE INTO renewals VALUES(?,?,?,?)", rows)
+            return [claim for claim in claims if claim not in kept]
 
         return self._database.renew(write)
 
-    def _is_lost(self, run: str, unit: str, token: int) -> bool:
-        """Whether this process knows it already; it is asked on the thread that renews."""
+    def _holds(self, db: sqlite3.Connection, run: str, unit: str, token: int) -> bool:
+        """Whether a claim is the present one. Asked by the thread that renews, under the file's write
+        lock: nothing changes meanwhile."""
+        sql = "SELECT max(n) FROM journal WHERE run=(SELECT id FROM runs WHERE run=?)"
+        (newest,) = db.execute(sql, (run,)).fetchone()
         held = self._images.get(run)
-        return held is not None and not held.image.holds(unit, token)
+        if held is None or held.n != newest:
+            held = self._read_image(run, db.execute)
+        return held is not None and held.image.holds(unit, token)
 
     def _renewed(self, run: str, unit: str, token: int, at: float) -> bool:
         row = self._execute(
@@ -231,27 +225,32 @@ class SqliteStore:
         if held is None:
             return self._rebuild(run)
         if held.version != self._version:
-            self._catch_up(held)
+            self._catch_up(held, self._execute)
         return held
 
     def _rebuild(self, run: str) -> _Held | None:
+        held = self._read_image(run, self._execute)
+        if held is not None:
+            self._keep(run, held)
+        return held
+
+    def _read_image(self, run: str, execute: Execute) -> _Held | None:
         sql = "SELECT id, body FROM runs JOIN journal ON journal.run = id AND n = 0 WHERE runs.run=?"
-        row = self._execute(sql, (run,)).fetchone()
+        row = execute(sql, (run,)).fetchone()
         if row is None:
             return None
         id, body = row
         new, at = codec.new_of(body)
-        held = _Held(RunImage(new, self._shape(new.definition), at), id, 0, self._version)
+        held = _Held(RunImage(new, self._shape(new.definition, execute), at), id, 0, self._version)
         outcome = held.image.begin()
         held.image.events = list(outcome.events)
-        self._catch_up(held)
+        self._catch_up(held, execute)
         held.image.events = []
-        self._keep(run, held)
         return held
 
-    def _catch_up(self, held: _Held) -> None:
+    def _catch_up(self, held: _Held, execute: Execute) -> None:
         sql = "SELECT n, body FROM journal WHERE run=? AND n>? ORDER BY n"
-        rows = self._execute(sql, (held.id, held.n))
+        rows = execute(sql, (held.id, held.n))
         for n, body in rows.fetchall():
             codec.replay(held.image, body)
             held.n = n
@@ -267,10 +266,10 @@ class SqliteStore:
     def _forget_images(self) -> None:
         self._images.clear()
 
-    def _shape(self, hash: str) -> Shape:
+    def _shape(self, hash: str, execute: Execute) -> Shape:
         shape = self._shapes.get(hash)
         if shape is None:
-            row = self._execute("SELECT body FROM definitions WHERE hash=?", (hash,)).fetchone()
+            row = execute("SELECT body FROM definitions WHERE hash=?", (hash,)).fetchone()
             if row is None:
                 raise StoreError(f"{self._database.path} lacks the definition #{hash[:8]} of one of its runs")
             shape = shape_of(ChainDefinition.model_validate_json(row[0]))
