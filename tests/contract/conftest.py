@@ -52,9 +52,15 @@ class House:
         store = wrap(self.store())
         executor = ChainExecutor(
             store, store, options.pop("scheduler", None) or LocalScheduler(self.clock),
-            nodes=installed(), clock=self.clock, overrides=overrides, **options,
+            nodes=options.pop("nodes", installed()), clock=self.clock, overrides=overrides, **options,
         )  # fmt: skip
         return await self._stack.enter_async_context(executor)
+
+    async def bare_store(self) -> Any:
+        """The store as a port, opened."""
+        store = self.store()
+        await store.start(self._stack)
+        return store
 
     async def ends(
         self, source: str, inputs: Mapping[str, Any] | None = None, *,
