@@ -9,65 +9,99 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tinyflow_nb.decorators import (
-        Chain as Chain,
-        Input as Input,
-        Retry as Retry,
-        chain as chain,
-        confirm as confirm,
-        default as default,
-        llm as llm,
-        node as node,
-        tool as tool,
+        Chain,
+        Input,
+        Retry,
+        chain,
+        confirm,
+        default,
+        llm,
+        node,
+        tool,
     )
-    from tinyflow_nb.engine.connect import connect as connect
-    from tinyflow_nb.engine.executor import ChainExecutor as ChainExecutor
+    from tinyflow_nb.engine.connect import connect
+    from tinyflow_nb.engine.executor import ChainExecutor
     from tinyflow_nb.errors import (
-        ChainCancelled as ChainCancelled,
-        ChainFailed as ChainFailed,
-        ChainSuspended as ChainSuspended,
-        ChainTimeout as ChainTimeout,
-        DefinitionError as DefinitionError,
-        InputError as InputError,
-        ResumeError as ResumeError,
-        TinyflowError as TinyflowError,
-        UnknownChain as UnknownChain,
-        UnknownRun as UnknownRun,
+        ChainCancelled,
+        ChainFailed,
+        ChainSuspended,
+        ChainTimeout,
+        DefinitionError,
+        InputError,
+        ResumeError,
+        TinyflowError,
+        UnknownChain,
+        UnknownRun,
     )
-    from tinyflow_nb.model.context import ExecutionContext as ExecutionContext
-    from tinyflow_nb.model.definition import ChainDefinition as ChainDefinition
-    from tinyflow_nb.model.events import Event as Event, EventType as EventType
-    from tinyflow_nb.model.state import ChainState as ChainState, NodeState as NodeState
-    from tinyflow_nb.model.status import Status as Status
+    from tinyflow_nb.model.context import ExecutionContext
+    from tinyflow_nb.model.definition import ChainDefinition
+    from tinyflow_nb.model.events import Event, EventType
+    from tinyflow_nb.model.state import ChainState, NodeState
+    from tinyflow_nb.model.status import Status
     from tinyflow_nb.prompts import (
-        Output as Output,
-        Prompt as Prompt,
-        assistant as assistant,
-        prompt as prompt,
-        user as user,
+        Output,
+        Prompt,
+        assistant,
+        prompt,
+        user,
     )
-    from tinyflow_nb.secrets import secret as secret
+    from tinyflow_nb.secrets import secret
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "tinyflow_nb.decorators": ("Chain", "Input", "Retry", "chain", "confirm", "default", "llm", "node", "tool"),
-    "tinyflow_nb.engine.connect": ("connect",),
-    "tinyflow_nb.engine.executor": ("ChainExecutor",),
-    "tinyflow_nb.errors": (
-        "ChainCancelled", "ChainFailed", "ChainSuspended", "ChainTimeout", "DefinitionError", "InputError",
-        "ResumeError", "TinyflowError", "UnknownChain", "UnknownRun",
-    ),
-    "tinyflow_nb.model.context": ("ExecutionContext",),
-    "tinyflow_nb.model.definition": ("ChainDefinition",),
-    "tinyflow_nb.model.events": ("Event", "EventType"),
-    "tinyflow_nb.model.state": ("ChainState", "NodeState"),
-    "tinyflow_nb.model.status": ("Status",),
-    "tinyflow_nb.prompts": ("Output", "Prompt", "assistant", "prompt", "user"),
-    "tinyflow_nb.secrets": ("secret",),
-}  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = [
+    "Chain",
+    "ChainCancelled",
+    "ChainDefinition",
+    "ChainExecutor",
+    "ChainFailed",
+    "ChainState",
+    "ChainSuspended",
+    "ChainTimeout",
+    "DefinitionError",
+    "Event",
+    "EventType",
+    "ExecutionContext",
+    "Input",
+    "InputError",
+    "NodeState",
+    "Output",
+    "Prompt",
+    "ResumeError",
+    "Retry",
+    "Status",
+    "TinyflowError",
+    "UnknownChain",
+    "UnknownRun",
+    "assistant",
+    "chain",
+    "confirm",
+    "connect",
+    "default",
+    "llm",
+    "node",
+    "prompt",
+    "secret",
+    "tool",
+    "user",
+]
 
-__all__ = sorted(_HOME_OF)
+_HOMES = {
+    "tinyflow_nb.decorators": "Chain Input Retry chain confirm default llm node tool",
+    "tinyflow_nb.engine.connect": "connect",
+    "tinyflow_nb.engine.executor": "ChainExecutor",
+    "tinyflow_nb.errors": "ChainCancelled ChainFailed ChainSuspended ChainTimeout DefinitionError InputError ResumeError TinyflowError UnknownChain UnknownRun",
+    "tinyflow_nb.model.context": "ExecutionContext",
+    "tinyflow_nb.model.definition": "ChainDefinition",
+    "tinyflow_nb.model.events": "Event EventType",
+    "tinyflow_nb.model.state": "ChainState NodeState",
+    "tinyflow_nb.model.status": "Status",
+    "tinyflow_nb.prompts": "Output Prompt assistant prompt user",
+    "tinyflow_nb.secrets": "secret",
+}
+"""The names each module is the home of."""
+
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

@@ -27,15 +27,19 @@ T = TypeVar("T")
 
 app = typer.Typer(
     help="Durable LLM chains: run, check, watch and answer them without Jupyter.",
-    no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
 FAILED, MISUSED, SUSPENDED = 1, 2, 3
 """Exit codes besides 0: the chain failed; nothing was run; it waits for a person."""
 
-Store = Annotated[str, typer.Option(help="Address of the store; by default your own file.", metavar="ADDRESS")]
+Store = Annotated[
+    str, typer.Option(help="Address of the store; by default your own file.", metavar="ADDRESS")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines, one document or one a line.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id.")]
 
@@ -63,7 +67,9 @@ def _say(document: Any) -> None:
 
 @app.command()
 def run(
-    chain: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A chain's Python file, or name[@version].")],
+    chain: Annotated[
+        str, typer.Argument(metavar="FILE|NAME", help="A chain's Python file, or name[@version].")
+    ],
     given: Annotated[list[str], typer.Option("--input", "-i", help="name=value, or name=@file.json")] = [],  # noqa: B006
     deadline: Annotated[float | None, typer.Option(help="Seconds the run may take in all.")] = None,
     store: Store = "",
@@ -218,7 +224,13 @@ def runs(
         table.add_column("", ratio=1)
         for s in page.runs:
             took = since(s.created_at, s.finished_at) if s.finished_at else ""
-            note = "orphaned: attach to continue" if s.orphaned else f"{s.waiting} waiting" if s.waiting else s.error
+            note = (
+                "orphaned: attach to continue"
+                if s.orphaned
+                else f"{s.waiting} waiting"
+                if s.waiting
+                else s.error
+            )
             table.add_row(s.id, s.chain, s.status, f"{since(s.created_at, None)} ago", took, Text(note[:60]))
         out.print(table)
 
@@ -235,7 +247,9 @@ def waiting(store: Store = "", as_json: AsJson = False) -> None:
             if as_json:
                 _say({"run": state.id, "chain": state.chain, "node": node.id, "form": form})
             else:
-                out.print(Text(f"{state.id}  {state.chain}  {node.id}: ", style="bold") + Text(form["message"]))
+                out.print(
+                    Text(f"{state.id}  {state.chain}  {node.id}: ", style="bold") + Text(form["message"])
+                )
 
     _with_executor(store, act, execute=False)
 
@@ -252,7 +266,9 @@ def resume(
 
     async def act(executor: ChainExecutor) -> int:
         state = await executor.state(run_id)
-        await executor.resume_async(run_id, answer_of(state, node, answer or []), node=node, who="command line")
+        await executor.resume_async(
+            run_id, answer_of(state, node, answer or []), node=node, who="command line"
+        )
         definition = await executor.registry.get(state.definition_hash)
         return await _follow(executor, definition, run_id, as_json)
 

@@ -98,7 +98,9 @@ def _ask_field(console: Console, field: FormField, schema: dict[str, Any]) -> An
     shown = None if field.initial is None else field.initial
     shown = shown if isinstance(shown, str | None) else json.dumps(shown, ensure_ascii=False)
     choices = [str(c) for c in field.choices] or None
-    text = Prompt.ask(label, console=console, choices=choices if field.kind == "choice" else None, default=shown)
+    text = Prompt.ask(
+        label, console=console, choices=choices if field.kind == "choice" else None, default=shown
+    )
     if text is None or text == shown:
         return field.initial
     part = (schema.get("properties") or {}).get(field.name, schema)

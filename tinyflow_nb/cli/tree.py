@@ -17,9 +17,15 @@ from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.trigger import item_of, node_of
 
 _MARKS = {
-    "READY": ("·", "dim"), "RUNNING": ("▶", "cyan"), "SUSPENDED": ("?", "yellow"), "SUCCEEDED": ("✓", "green"),
-    "FAILED": ("✗", "red"), "SKIPPED": ("-", "dim"), "CANCELLED": ("⊘", "dim"), "RETRYING": ("↻", "yellow"),
-}  # fmt: skip
+    "READY": ("·", "dim"),
+    "RUNNING": ("▶", "cyan"),
+    "SUSPENDED": ("?", "yellow"),
+    "SUCCEEDED": ("✓", "green"),
+    "FAILED": ("✗", "red"),
+    "SKIPPED": ("-", "dim"),
+    "CANCELLED": ("⊘", "dim"),
+    "RETRYING": ("↻", "yellow"),
+}
 STREAM_SHOWN = 160
 """Characters of the newest text shown under a running node."""
 
@@ -63,7 +69,9 @@ class RunTree:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None
+    ) -> None:
         if self._live:
             self._live.stop()
         elif self._console is not None:
@@ -117,7 +125,11 @@ class RunTree:
             mark, style = _MARKS[status]
             row = Text(f"  {mark} ", style=style)
             row.append(line.id.ljust(self._width + 2))
-            took = f"{since(line.started, line.finished or None)}  " if line.started and status != "CANCELLED" else ""
+            took = (
+                f"{since(line.started, line.finished or None)}  "
+                if line.started and status != "CANCELLED"
+                else ""
+            )
             row.append(took, style="dim")
             if line.items:
                 row.append(f"{line.items_done}/{line.items}  ")

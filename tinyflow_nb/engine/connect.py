@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def connect(
     address: str = "", *, scheduler: str = "", execute: bool = True, clock: Clock | None = None,
-    nodes: Mapping[str, NodeExecutor] | None = None, overrides: Mapping[str, Callable[..., Any]] | None = None,
-    settings: Settings | None = None,
+    nodes: Mapping[str, NodeExecutor] | None = None, settings: Settings | None = None,
+    overrides: Mapping[str, Callable[..., Any]] | None = None,
 ) -> ChainExecutor:  # fmt: skip
     """An executor on a store; open it with `async with`.
 

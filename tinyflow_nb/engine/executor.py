@@ -120,8 +120,8 @@ class ChainExecutor:
     # ------------------------------------------------------------------ starting
 
     async def execute(
-        self, chain: Chain, inputs: Mapping[str, Any] | None = None, *, timeout: float | None = DEFAULT_TIMEOUT,
-        **options: Any,
+        self, chain: Chain, inputs: Mapping[str, Any] | None = None, *,
+        timeout: float | None = DEFAULT_TIMEOUT, **options: Any,
     ) -> Any:  # fmt: skip
         """Run a chain and give its result. `options` as for `execute_async`.
 

@@ -17,7 +17,11 @@ POLL_SECONDS = 0.1
 
 
 async def read_events(
-    store: StateStore, run: str, inbox: asyncio.Queue[Sequence[Event]], after: int, is_here: Callable[[], bool]
+    store: StateStore,
+    run: str,
+    inbox: asyncio.Queue[Sequence[Event]],
+    after: int,
+    is_here: Callable[[], bool],
 ) -> AsyncIterator[Event]:
     """Everything after seq `after`, until the run has ended.
 

@@ -52,7 +52,7 @@ class ThreadPool:
                 result = context.run(function)
             except StopIteration as e:  # a future can't carry it
                 error = RuntimeError(f"StopIteration left the node: {e}")
-            except BaseException as e:
+            except BaseException as e:  # noqa: BLE001  it is raised where the result is awaited
                 error = e
             with self._lock:
                 self._idle += 1

@@ -71,7 +71,7 @@ class UnitRun:
             return await self._attempt(call, claim)
         except SkippedUsed as e:
             return (self._skipped(f"{e.name} was skipped"),)
-        except Exception as e:
+        except Exception as e:  # noqa: BLE001  whatever a body raises is its node's failure
             return (self._failed(self._describe(e)),)
 
     def _judge(self, call: Call) -> Step | None:
