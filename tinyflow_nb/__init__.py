@@ -90,7 +90,8 @@ _HOMES = {
     "tinyflow_nb.decorators": "Chain Input Retry chain confirm default llm node tool",
     "tinyflow_nb.engine.connect": "connect",
     "tinyflow_nb.engine.executor": "ChainExecutor",
-    "tinyflow_nb.errors": "ChainCancelled ChainFailed ChainSuspended ChainTimeout DefinitionError InputError ResumeError TinyflowError UnknownChain UnknownRun",
+    "tinyflow_nb.errors": "ChainCancelled ChainFailed ChainSuspended ChainTimeout DefinitionError"
+    " InputError ResumeError TinyflowError UnknownChain UnknownRun",
     "tinyflow_nb.model.context": "ExecutionContext",
     "tinyflow_nb.model.definition": "ChainDefinition",
     "tinyflow_nb.model.events": "Event EventType",
