@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -24,6 +25,7 @@ from tinyflow_nb.engine.worker import Worker
 from tinyflow_nb.engine.workshop import Workshop
 from tinyflow_nb.errors import (
     ChainTimeout,
+    DefinitionError,
     InvalidOperation,
     ResumeError,
     RunExists,
@@ -184,6 +186,7 @@ class ChainExecutor:
     async def _same_run(self, new: NewRun) -> str:
         header = await self._header(new.run)
         if header.definition == new.definition and json.loads(header.inputs) == json.loads(new.inputs):
+            await self.attach(new.run)
             return new.run
         raise RunExists(f"run {new.run} exists with another definition or other inputs")
 
@@ -201,6 +204,9 @@ class ChainExecutor:
         """
         loop = asyncio.get_running_loop()
         until = None if timeout is None else loop.time() + timeout
+        if run_id not in self._mine:
+            with contextlib.suppress(DefinitionError):  # another process may be able to load its code
+                await self.attach(run_id)
         while True:
             with self._following.waiting(run_id) as changed:
                 header = await self._header(run_id)
@@ -294,7 +300,7 @@ class ChainExecutor:
         if outcome is None:
             await self._resumed_already(run_id, step.unit, answer_id)
             return
-        self._adopt(run_id, outcome)
+        await self._adopt(run_id, outcome)
 
     async def _resumed_already(self, run_id: str, unit: str, answer_id: str) -> None:
         state = await self.state(run_id)
@@ -334,7 +340,7 @@ class ChainExecutor:
                 f"run {run_id} is {header.status}: only a FAILED or CANCELLED one is retried"
             )
         self._at_hand.forget(run_id)
-        self._adopt(run_id, outcome)
+        await self._adopt(run_id, outcome)
         if reopen.deadline is not None:
             deadline = Trigger(run_id, header.generation + 1, "", 0, "deadline", reopen.deadline)
             self._scheduler.schedule([deadline])
@@ -404,13 +410,16 @@ class ChainExecutor:
         worker = self._name if self._execute else ""
         return Commit(run, generation, (step,), worker, self._worker.want, self._lease)
 
-    def _adopt(self, run: str, outcome: Outcome) -> None:
-        """What a person's act made ready is executed here, if this process executes."""
-        if self._execute:
+    async def _adopt(self, run: str, outcome: Outcome) -> None:
+        """A run a person acted on is executed here, if this process executes."""
+        adopted = self._execute and run not in self._mine and not outcome.status.terminal
+        if adopted:
             self._mine.add(run)
         self._settled(run, outcome)
         self._worker.take(outcome.claims)
         self._following.follow(run, outcome.seq)
+        if adopted:
+            await self._recovery.of(run)
 
     def _settled(self, run: str, outcome: Outcome) -> None:
         """Every change made here passes through this."""
