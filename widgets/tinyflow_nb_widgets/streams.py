@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyflow_nb.model.events import Event, EventType
 
-KEPT = 20_000
+KEPT = 12_000
 """Characters kept of one unit's stream; what is older is dropped from the view, not from the output."""
 
 Piece = tuple[str, str]

@@ -224,7 +224,7 @@ class RunView:
 
     def _take(self, inbox: list[Event | ChainState]) -> dict[str, Any]:
         """Apply what came in; returns what changed for a reader."""
-        said: list[list[str]] = []
+        said = _Said()
         moved: set[str] = set()
         for item in inbox:
             if isinstance(item, ChainState):
@@ -232,18 +232,14 @@ class RunView:
                     self._state, self._input_form = item, None
                     moved.update(item.nodes)
             elif item.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG):
-                words = self._streams.take(item)
-                if words and said and said[-1][:3] == list(words[:3]):
-                    said[-1][3] += words[3]
-                elif words:
-                    said.append(list(words))
+                said.add(self._streams.take(item))
             else:
                 state = self._known_state()
                 follow(state, item, self.definition.results())
                 moved.update([node_of(item.node)] if item.node else state.nodes)
         delta = self._changed(moved) if moved or self._form_asked else {}
-        if said:
-            delta["text"] = said
+        if said.texts:
+            delta["text"] = said.texts
         return delta
 
     def _changed(self, moved: Iterable[str]) -> dict[str, Any]:
@@ -278,3 +274,22 @@ class RunView:
     def _snapshot(self) -> dict[str, Any]:
         streams = {unit: stream.to_dict() for unit, stream in self._streams.units.items()}
         return {"seq": self._seq, "streams": streams, **self._sent}
+
+
+class _Said:
+    """The words of one batch: what a unit says without changing its kind is one text."""
+
+    def __init__(self) -> None:
+        self.texts: list[list[str]] = []
+        self._last: dict[tuple[str, bool], list[str]] = {}
+
+    def add(self, words: tuple[str, str, str, str] | None) -> None:
+        if words is None:
+            return
+        unit, turn, kind, text = words
+        last = self._last.get((unit, kind == "log"))
+        if last is not None and last[1:3] == [turn, kind]:
+            last[3] += text
+        else:
+            last = self._last[unit, kind == "log"] = [unit, turn, kind, text]
+            self.texts.append(last)

@@ -3,7 +3,7 @@
 
 const ACK_MS = 8000;
 const RESYNC_MS = 1000;
-const SHOWN_CHARACTERS = 40000;
+const SHOWN_CHARACTERS = 12000; // of one unit: laying out a growing text costs its length each time
 
 // ---------------------------------------------------------------- the protocol (no DOM in here)
 
@@ -344,7 +344,7 @@ class Lane {
     this.length += text.length;
     while (this.length > SHOWN_CHARACTERS) {
       const first = this.root.firstChild.firstChild;
-      const extra = Math.min(this.length - SHOWN_CHARACTERS + 4000, first.length);
+      const extra = Math.min(this.length - SHOWN_CHARACTERS + 2000, first.length);
       this.length -= extra;
       if (extra < first.length || first === this.last) first.deleteData(0, extra);
       else this.root.firstChild.remove();
@@ -379,13 +379,23 @@ class Streams {
     return block;
   }
 
-  write({ body, lanes }, kind, text) {
-    const follows = body.scrollHeight - body.scrollTop - body.clientHeight < 24;
+  write({ lanes }, kind, text) {
     lanes[kind === "log" ? 1 : 0].write(kind, text);
-    if (follows) body.scrollTop = body.scrollHeight;
   }
 
+  /** Measures, writes, and only then scrolls: one layout for all that came at once. */
   update(picture, delta) {
+    const heard = new Set(delta ? delta.text?.map(([unit]) => unit) : Object.keys(picture.streams));
+    const held = new Set();
+    for (const unit of heard) {
+      const body = this.blocks.get(unit)?.body;
+      if (body && body.scrollHeight - body.scrollTop - body.clientHeight >= 24) held.add(unit);
+    }
+    this.writeAll(picture, delta);
+    for (const unit of heard) if (!held.has(unit)) this.blocks.get(unit).body.scrollTop = 1e9;
+  }
+
+  writeAll(picture, delta) {
     if (delta) {
       for (const [unit, turn, kind, text] of delta.text ?? []) {
         const block = this.block(unit, { turn });
