@@ -11,7 +11,7 @@ from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb_magics.arguments import Arguments, add_pair, did_you_mean, no_more_words, read_arguments
 from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
 from tinyflow_nb_magics.help import CHEAT_SHEET, COMMAND_FLAGS, COMMANDS, HELP, LONG_HELP, NOT_YET
-from tinyflow_nb_magics.inputs import read_inputs, read_value
+from tinyflow_nb_magics.inputs import by_copy, read_inputs, read_value
 from tinyflow_nb_magics.magic_line import MagicError, Word
 from tinyflow_nb_magics.run_handle import RunHandle
 from tinyflow_nb_magics.session import Session, get_session
@@ -37,7 +37,13 @@ class Called(NamedTuple):
         no_more_words(
             [*words[1:], *(w for w in self.arguments.words if w.is_pair)], f"%tinyflow {self.command}"
         )
-        return words[0].text
+        return self.text_of(words[0])
+
+    def text_of(self, word: Word) -> str:
+        """What a word says; `@name` is the text in a variable of the notebook. Raises MagicError."""
+        if not word.text.startswith("@") or word.quoted:
+            return word.text
+        return str(by_copy(word.text[1:], self.variables, ""))
 
     def nothing(self) -> None:
         no_more_words(self.arguments.words, f"%tinyflow {self.command}")
@@ -181,7 +187,7 @@ def _resume(called: Called) -> None:
         raise MagicError(
             "%tinyflow resume needs a run's id, then the answer: %tinyflow resume ID approved=true"
         )
-    run = called.run(words.pop(0).text)
+    run = called.run(called.text_of(words.pop(0)))
     waiting = run.state.waiting()
     unit = called.arguments.value("--node") or next(iter(waiting), "")
     form = waiting[unit].waiting_for if unit in waiting else None

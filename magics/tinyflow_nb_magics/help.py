@@ -65,6 +65,6 @@ _SHEET = {"%%tinyflow NAME -i k=v": "define and run a chain in this cell; -h lis
 CHEAT_SHEET = "\n".join(
     [
         *(f"{line:<43} {does}" for line, does in _SHEET.items()),
-        "ID is a run's id, or a chain's NAME for its newest run in this notebook.",
+        "ID is a run's id, @x for the id in the variable x, or a chain's NAME for its newest run here.",
     ]
 )
