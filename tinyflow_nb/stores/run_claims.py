@@ -90,10 +90,9 @@ class RunClaims(RunCore):
                 seen = not unit.winner or source == unit.winner or source in shape.orders
                 values[source] = self.value(source) if seen else None
         if unit.parent is None and unit.item_values is None and unit.previous is None and not shape.handles:
-            return Claim(
-                self.new.run, self.generation, unit.name, unit.token,
-                unit.attempt, unit.round, values,
-                skip=unit.dead, overdue=overdue, deaths=unit.deaths,
+            return Claim(  # positional: keywords cost as much again
+                self.new.run, self.generation, unit.name, unit.token, unit.attempt, unit.round, values,
+                None, None, None, None, unit.dead, overdue, unit.deaths,
             )  # fmt: skip
         handled = units.get(shape.handles)
         failed = handled is not None and handled.status is FAILED
