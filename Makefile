@@ -23,7 +23,7 @@ demo: setup ## Run the quickstart notebook with the local model; writes build/qu
 lab: setup ## Open the quickstart notebook in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
-test: wheel browser ## Run every test against the built wheel
+test: lint wheel browser ## Check style and types, then run every test against the built wheel
 	PYTHONPATH=$(abspath $(WHEEL)) WHEEL_UNDER_TEST=$(abspath $(WHEEL)) $(BIN)/pytest $(PYTEST_ARGS)
 	$(MAKE) --no-print-directory notebooks
 
@@ -35,7 +35,7 @@ notebooks: wheel
 bench: $(VENV)/.dev ## Measure against the bare floor and the other engines that are set up
 	$(BIN)/python bench/run.py
 
-lint: $(VENV)/.dev ## Check style and types
+lint: $(VENV)/.dev ## Check style and types alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
