@@ -423,6 +423,7 @@ class ChainExecutor:
 
     def _settled(self, run: str, outcome: Outcome) -> None:
         """Every change made here passes through this."""
+        self._at_hand.saw(run, outcome.seq)
         self._following.tell(run, outcome)
         if outcome.triggers and self._execute:
             self._scheduler.schedule(outcome.triggers)

@@ -84,6 +84,12 @@ class AtHand:
     def forget(self, run: str) -> None:
         self._runs.pop(run, None)
 
+    def saw(self, run: str, seq: int) -> None:
+        """The newest lifecycle event of a run: what is streamed from now on follows it."""
+        live = self._runs.get(run)
+        if live is not None:
+            live.seq = seq
+
     def seq_of(self, run: str) -> int:
         """Newest lifecycle event this process knows of a run it works on; 0 if it does not."""
         live = self._runs.get(run)

@@ -42,7 +42,6 @@ class Workshop:
         """Commit steps and claim up to `want` of what they make ready; None if they came too late."""
         outcome = await self.store.commit(Commit(live.run, generation, steps, self.name, want, self.lease))
         if outcome is not None:
-            live.seq = outcome.seq
             self._settled(live.run, outcome)
         return outcome
 
