@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tinyflow_nb.engine import reducer
 from tinyflow_nb.engine.call import Call
 from tinyflow_nb.engine.failures import describe, made_up
+from tinyflow_nb.engine.node_logs import catch_output
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.language.expressions import SkippedUsed
-from tinyflow_nb.language.module import print_sink
 from tinyflow_nb.language.values import from_json, to_json
 from tinyflow_nb.model.commit import Claim, Expand, NextRound, Park, Settle, Start, Step
 from tinyflow_nb.model.trigger import node_of
@@ -114,7 +114,7 @@ class UnitRun:
         node, workshop = self._node, self._workshop
         attempt = call.attempt = workshop.attempts.begin(claim, self._task, node.timeout)
         if self._live.plan.prints or not node.is_code:
-            print_sink.set(lambda text: call.writer.log("print", text))
+            catch_output(lambda level, text: call.writer.log(level, text))
         try:
             if node.is_code:
                 assert node.function is not None
