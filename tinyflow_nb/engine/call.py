@@ -120,6 +120,10 @@ class Call:
     def emit(self, kind: ChunkKind, value: Any) -> None:
         self.writer.emit(kind, value)
 
+    def log(self, level: str, text: str) -> None:
+        """What the body printed or logged; from any thread."""
+        self.writer.log(level, text)
+
     async def in_thread(self, function: Callable[[], Any]) -> Any:
         return await self._workshop.pool.submit(function)
 

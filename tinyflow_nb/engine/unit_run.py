@@ -114,7 +114,7 @@ class UnitRun:
         node, workshop = self._node, self._workshop
         attempt = call.attempt = workshop.attempts.begin(claim, self._task, node.timeout)
         if self._live.plan.prints or not node.is_code:
-            catch_output(lambda level, text: call.writer.log(level, text))
+            catch_output(call.log)
         try:
             if node.is_code:
                 assert node.function is not None
