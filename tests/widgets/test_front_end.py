@@ -85,6 +85,8 @@ def sent(page: Any, kind: str) -> list[dict[str, Any]]:
 
 def tell(page: Any, **message: Any) -> None:
     page.evaluate("(message) => window.tell(message)", message)
+    if "seq" in message:
+        page.wait_for_function("(seq) => document.querySelector('.tf').dataset.seq >= seq", arg=message["seq"])
 
 
 def acknowledge(page: Any, **ack: Any) -> None:

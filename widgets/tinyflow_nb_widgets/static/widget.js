@@ -385,7 +385,7 @@ class Streams {
 
   /** Measures, writes, and only then scrolls: one layout for all that came at once. */
   update(picture, delta) {
-    const heard = new Set(delta ? delta.text?.map(([unit]) => unit) : Object.keys(picture.streams));
+    const heard = new Set(delta ? delta.text.map(([unit]) => unit) : Object.keys(picture.streams));
     const held = new Set();
     for (const unit of heard) {
       const body = this.blocks.get(unit)?.body;
@@ -397,7 +397,7 @@ class Streams {
 
   writeAll(picture, delta) {
     if (delta) {
-      for (const [unit, turn, kind, text] of delta.text ?? []) {
+      for (const [unit, turn, kind, text] of delta.text) {
         const block = this.block(unit, { turn });
         this.write(block, kind, text);
       }
@@ -595,10 +595,19 @@ function answerRecord(answer) {
     html("span", {}, ` answered by ${answer.who || "somebody"}${at}: `), html(plain ? "q" : "code", {}, text ?? ""));
 }
 
+/** What several deltas ask to be drawn; null asks for everything, and so do too many. */
+function merge(pending, delta) {
+  if (!delta || pending.whole || pending.text.length > 500) return { whole: true, text: [], nodes: {} };
+  return { ...pending, ...delta, nodes: { ...pending.nodes, ...delta.nodes }, text: pending.text.concat(delta.text ?? []) };
+}
+
 class View {
   constructor(model) {
     this.graph = model.get("graph");
-    this.follower = new Follower(model, (delta) => this.update(delta));
+    this.follower = new Follower(model, (delta) => this.note(delta));
+    this.pending = null;
+    this.drawing = null;
+    this.drawnAt = this.cost = 0;
     this.streams = new Streams(this.graph.marks);
     this.forms = new Forms(this.follower);
     this.nodes = new Graph(this.graph, (id) => this.streams.reveal(id));
@@ -632,11 +641,30 @@ class View {
     return button;
   }
 
+  /** Draws at once, or soon if drawing takes its time: a slow page falls back in frames, not behind. */
+  note(delta) {
+    this.pending = this.pending ? merge(this.pending, delta) : merge({ text: [], nodes: {} }, delta);
+    const wait = this.drawnAt + 2 * this.cost - performance.now();
+    if (wait <= 0 && !this.drawing) this.draw();
+    else this.drawing ??= setTimeout(() => this.draw(), wait);
+  }
+
+  draw() {
+    const begun = performance.now();
+    const { pending } = this;
+    this.drawing = this.pending = null;
+    this.update(pending.whole ? null : pending);
+    this.root.dataset.seq = this.follower.picture.seq;
+    this.drawnAt = performance.now();
+    this.cost = Math.min(this.drawnAt - begun, 250);
+  }
+
   update(delta) {
     const { run, nodes, forms, answers } = this.follower.picture;
     const now = this.follower.now();
     if (!delta || delta.run) this.updateRun(run, now);
-    if (!delta || delta.nodes) this.nodes.update(nodes, delta && Object.keys(delta.nodes), now);
+    const moved = delta && Object.keys(delta.nodes);
+    if (!delta || moved.length) this.nodes.update(nodes, moved, now);
     if (!delta || delta.forms) this.forms.update(forms);
     if (!delta || delta.answers) this.answers.replaceChildren(...answers.map(answerRecord));
     this.streams.update(this.follower.picture, delta);
@@ -670,6 +698,7 @@ class View {
 
   close() {
     clearInterval(this.timer);
+    clearTimeout(this.drawing);
     this.nodes.sizes.disconnect();
     this.follower.stop();
   }
