@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tinyflow_nb.engine.workshop import Workshop
 
 MAX_ITEMS = 10_000
+MAX_OUTPUT = 64_000_000
+"""Characters of JSON text one output may have."""
 LOST: tuple[Step, ...] = ()
 """Nothing to commit: the claim is not ours any more."""
 
@@ -33,6 +35,10 @@ class NoMoreRounds(TinyflowError):
 
 class TooManyItems(TinyflowError):
     """`each` is over something that is no list, or a list that is too long."""
+
+
+class OutputTooLarge(TinyflowError):
+    """A node gave more than a run may carry around."""
 
 
 class UnitRun:
@@ -138,6 +144,11 @@ class UnitRun:
         if isinstance(result, Produced):
             result, info = result
         value = to_json(result, node.output, f"node {node.definition.id!r}")
+        if len(value) > MAX_OUTPUT:
+            raise OutputTooLarge(
+                f"its output has {len(value)} characters as JSON; {MAX_OUTPUT} are the most:"
+                " write it to a file and give the file's name"
+            )
         if node.definition.until:
             return (self._round(call, value, info),)
         return (self._settled(value, info),)
