@@ -138,9 +138,7 @@ def counted() -> type[Counted]:
 @pytest.fixture
 def brief() -> Callable[[list[Event]], list[str]]:
     """Events as short words: `a.started`, `chain.finished`."""
-    return lambda events: [
-        f"{e.node}.{e.type.partition('.')[2]}" if e.node else str(e.type) for e in events
-    ]
+    return lambda events: [f"{e.node}.{e.type.partition('.')[2]}" if e.node else str(e.type) for e in events]
 
 
 @pytest.fixture

@@ -89,7 +89,9 @@ async def test_a10_a_timeout_is_per_attempt(still, wait_until):
         await asyncio.Event().wait()
 
     executor = await still.open(overrides={"work": work})
-    run = await executor.execute_async(still.define(ONE.format(option='@node(timeout="1m", retry=Retry(max=1, wait=0))')))
+    run = await executor.execute_async(
+        still.define(ONE.format(option='@node(timeout="1m", retry=Retry(max=1, wait=0))'))
+    )
     await wait_until(lambda: entered == 1)
     still.clock.advance(59.9)
     assert not await wait_briefly(lambda: entered > 1)
@@ -112,7 +114,9 @@ async def test_a10_a_body_that_yields_for_ever_is_stopped_by_its_timeout(still, 
             await asyncio.sleep(0)
 
     executor = await still.open(overrides={"work": work})
-    run = await executor.execute_async(still.define(ONE.format(option="@node(timeout=5)").replace("int", "str")))
+    run = await executor.execute_async(
+        still.define(ONE.format(option="@node(timeout=5)").replace("int", "str"))
+    )
     await wait_until(lambda: chunks > 5)
     still.clock.advance(6)
     with pytest.raises(Exception, match="timeout of 5 s"):
@@ -135,7 +139,9 @@ async def test_a10_on_a_form_the_timeout_is_the_time_to_answer(still, wait_until
 
 async def test_a10_a_form_nobody_answers_in_time_fails_the_run(still):
     executor = await still.open()
-    run = await executor.execute_async(still.define('@confirm(timeout=9)\ndef ask() -> bool:\n    """Yes?"""\n'))
+    run = await executor.execute_async(
+        still.define('@confirm(timeout=9)\ndef ask() -> bool:\n    """Yes?"""\n')
+    )
     with pytest.raises(Exception, match="Yes"):
         await executor.wait(run, people=False, timeout=8)
     still.clock.advance(9)
@@ -155,7 +161,9 @@ async def test_b19_a_thread_at_its_timeout_settles_at_once_and_its_late_result_i
         stopped.append(True)
         return 99
 
-    source = ONE.format(option="@node(timeout=5, on_error=default(0))").replace("()", "(ctx: ExecutionContext)")
+    source = ONE.format(option="@node(timeout=5, on_error=default(0))").replace(
+        "()", "(ctx: ExecutionContext)"
+    )
     executor = await still.open(overrides={"work": work})
     run = await executor.execute_async(still.define(source))
     await wait_until(lambda: entered)

@@ -76,7 +76,9 @@ async def test_a01_a_prompt_inputs_and_each_make_data_edges_when_and_until_order
     }  # fmt: skip
 
 
-async def test_a01_a_node_is_judged_once_when_all_its_parents_are_settled(house, wait_until, all_events, brief):
+async def test_a01_a_node_is_judged_once_when_all_its_parents_are_settled(
+    house, wait_until, all_events, brief
+):
     let_go = asyncio.Event()
 
     async def c(a):
@@ -116,7 +118,8 @@ async def test_a02_a_default_tolerates_a_skipped_parent(house):
 
 async def test_a02_a_parameter_without_default_is_skipped_along(house):
     state = await house.ends(
-        SKIPPED + "def use(source: int) -> int:\n    return source\ndef last(use: int) -> int:\n    return use\n",
+        SKIPPED
+        + "def use(source: int) -> int:\n    return source\ndef last(use: int) -> int:\n    return use\n",
         {"go": False},
     )
     assert (state.nodes["use"].status, state.nodes["use"].reason) == ("SKIPPED", "source was skipped")
@@ -126,7 +129,8 @@ async def test_a02_a_parameter_without_default_is_skipped_along(house):
 
 async def test_a02_all_defaults_run_even_if_every_parent_was_skipped(house):
     state = await house.ends(
-        SKIPPED + "def use(source: int = 1, other: int = 2) -> int:\n    return source + other\n", {"go": False}
+        SKIPPED + "def use(source: int = 1, other: int = 2) -> int:\n    return source + other\n",
+        {"go": False},
     )
     assert state.result == 3
 

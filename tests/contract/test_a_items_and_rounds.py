@@ -50,7 +50,9 @@ def work(doc: int, ctx: ExecutionContext) -> int:
     run = await executor.execute_async(house.define(source))
     assert await executor.wait(run, timeout=8) == [2, 2]
     assert rounds == {0: 2, 1: 2}
-    assert sorted(keys) == [f"{run}/work/{item}/{round}" for item, round in ((0, 1), (0, 2), (1, 1), (1, 2), (1, 2))]
+    assert sorted(keys) == [
+        f"{run}/work/{item}/{round}" for item, round in ((0, 1), (0, 2), (1, 1), (1, 2), (1, 2))
+    ]
     told = brief(await all_events(executor, run))
     assert told.count("work.started") == 1
     assert told.count("work[1].started") == 3
@@ -61,7 +63,14 @@ def work(doc: int, ctx: ExecutionContext) -> int:
 
 
 async def test_a07_a_false_when_skips_before_each_is_looked_at(house):
-    source = 'def n() -> int:\n    return 0\n@node(when="n", each="x in n")\ndef work(x: int) -> int:\n    return x\n'
+    source = """
+def n() -> int:
+    return 0
+
+@node(when="n", each="x in n")
+def work(x: int) -> int:
+    return x
+"""
     state = await house.ends(source)
     assert (state.nodes["work"].status, state.nodes["work"].reason) == ("SKIPPED", "n is false")
 
@@ -100,7 +109,14 @@ def work(q: int, a: int) -> int:
 
 
 async def test_a08_what_can_not_be_unpacked_fails_the_node(house):
-    source = 'def p() -> list:\n    return [[1], 2]\n@node(each="a, b in p")\ndef work(a, b) -> int:\n    return 0\n'
+    source = """
+def p() -> list:
+    return [[1], 2]
+
+@node(each="a, b in p")
+def work(a, b) -> int:
+    return 0
+"""
     state = await house.ends(source)
     assert (state.status, state.error["node"]) == ("FAILED", "work")
     assert "a, b" in state.error["message"]
@@ -127,11 +143,15 @@ async def test_a08_skip_and_default_apply_per_item(house):
             raise ValueError("no")
         return doc
 
-    skipped = await house.ends(each('@node(each="doc in docs", on_error="skip")'), {"n": 3}, overrides={"work": work})
+    skipped = await house.ends(
+        each('@node(each="doc in docs", on_error="skip")'), {"n": 3}, overrides={"work": work}
+    )
     assert skipped.result == [0, None, 2]
     assert [i.status for i in skipped.nodes["work"].items] == ["SUCCEEDED", "SKIPPED", "SUCCEEDED"]
     assert skipped.nodes["work"].items[1].error["message"] == "no"
-    given = await house.ends(each('@node(each="doc in docs", on_error=default(7))'), {"n": 3}, overrides={"work": work})
+    given = await house.ends(
+        each('@node(each="doc in docs", on_error=default(7))'), {"n": 3}, overrides={"work": work}
+    )
     assert given.result == [0, 7, 2]
 
 
@@ -159,7 +179,9 @@ async def test_a08_a_handler_applies_to_the_node_and_cancels_its_other_items(hou
             cancelled.append(doc)
             raise
 
-    source = "def rescue() -> list[int]:\n    return [9]\n" + each('@node(each="doc in docs", on_error="rescue")')
+    source = "def rescue() -> list[int]:\n    return [9]\n" + each(
+        '@node(each="doc in docs", on_error="rescue")'
+    )
     state = await house.ends(source, {"n": 3}, overrides={"work": work})
     assert (state.status, state.result) == ("SUCCEEDED", [9])
     assert (state.nodes["work"].status, state.nodes["work"].handled_by) == ("FAILED", "rescue")

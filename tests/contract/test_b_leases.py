@@ -235,7 +235,9 @@ async def test_b21_resuming_executes_the_whole_run(still, wait_until):
     from tinyflow_nb.model.commit import Park, Start
 
     start = Start("start", "ask", claim.token)
-    park = Park("park", "ask", claim.token, {"message": "Yes?", "schema": {"type": "boolean"}, "initial": None})
+    park = Park(
+        "park", "ask", claim.token, {"message": "Yes?", "schema": {"type": "boolean"}, "initial": None}
+    )
     assert await store.commit(Commit(run, 1, (start, park)))
     other = await still.open()
     await other.resume_async(run, True)

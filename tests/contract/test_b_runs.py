@@ -84,7 +84,11 @@ async def test_b11_waiting_for_a_retry_is_ready(still, wait_until):
 
     await wait_until(waits)
     state = await executor.state(run)
-    assert (state.status, state.nodes["a"].attempts, state.nodes["a"].error["message"]) == ("RUNNING", 1, "no")
+    assert (state.status, state.nodes["a"].attempts, state.nodes["a"].error["message"]) == (
+        "RUNNING",
+        1,
+        "no",
+    )
     still.clock.advance(60)
     assert await executor.wait(run, timeout=8) == 3
 
@@ -121,7 +125,9 @@ async def test_b11_resume_is_allowed_whenever_that_node_waits(house, wait_until)
     assert await executor.wait(run, timeout=8) == {"end": "sent True", "busy": 1}
 
 
-async def test_b12_stop_ends_the_run_in_one_commit_and_closes_forms(house, wait_until, counted, all_events, brief):
+async def test_b12_stop_ends_the_run_in_one_commit_and_closes_forms(
+    house, wait_until, counted, all_events, brief
+):
     gate = Gate()
     stores = []
 
@@ -172,7 +178,16 @@ async def test_b12_a_failure_cancels_what_is_running_and_refuses_later_commits(h
         await fails.wait()
         raise ValueError("no")
 
-    source = "def bad() -> int:\n    return 1\ndef busy() -> int:\n    return 1\ndef end(bad: int, busy: int) -> int:\n    return 1\n"
+    source = """
+def bad() -> int:
+    return 1
+
+def busy() -> int:
+    return 1
+
+def end(bad: int, busy: int) -> int:
+    return 1
+"""
     executor = await house.open(overrides={"bad": bad, "busy": gate.body()})
     run = await executor.execute_async(house.define(source))
     await wait_until(lambda: gate.entered)
@@ -429,7 +444,14 @@ async def test_b15_interrupting_a_wait_stops_nothing(house):
 
 async def test_b15_a_run_that_does_not_exist(house):
     executor = await house.open()
-    for act in (executor.wait, executor.state, executor.stop, executor.retry, executor.attach, executor.delete):
+    for act in (
+        executor.wait,
+        executor.state,
+        executor.stop,
+        executor.retry,
+        executor.attach,
+        executor.delete,
+    ):
         with pytest.raises(UnknownRun, match="no run 'nope'"):
             await act("nope")
     with pytest.raises(UnknownRun):
@@ -562,14 +584,16 @@ def second() -> str:
 
 async def test_b16_node_is_needed_when_several_wait(house):
     executor, run = await suspended(house, TWO)
-    with pytest.raises(ResumeError, match="several nodes wait.*first, second"):
+    with pytest.raises(ResumeError, match=r"several nodes wait.*first, second"):
         await executor.resume_async(run, True)
     await executor.resume_async(run, "x", node="second")
     await executor.resume_async(run, True)
     assert await executor.wait(run, timeout=8) == {"first": True, "second": "x"}
 
 
-@pytest.mark.parametrize(("node", "match"), [("nope", "no node 'nope'"), ("draft", "SUCCEEDED and does not wait")])
+@pytest.mark.parametrize(
+    ("node", "match"), [("nope", "no node 'nope'"), ("draft", "SUCCEEDED and does not wait")]
+)
 async def test_b16_a_node_that_does_not_wait(house, node, match):
     executor, run = await suspended(house, ASK)
     with pytest.raises(ResumeError, match=match):
@@ -600,7 +624,9 @@ async def test_b17_the_same_run_id_with_the_same_content_is_that_run(house):
     with pytest.raises(RunExists, match="mine"):
         await executor.execute_async(definition, {"x": 2}, run_id="mine")
     with pytest.raises(RunExists):
-        await executor.execute_async(house.define(source.replace("return x", "return -x")), {"x": 1}, run_id="mine")
+        await executor.execute_async(
+            house.define(source.replace("return x", "return -x")), {"x": 1}, run_id="mine"
+        )
     assert (await executor.state("mine")).inputs == {"x": 1}
 
 

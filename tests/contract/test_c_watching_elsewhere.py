@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tinyflow_nb import ChainDefinition, connect
 
-CELL = '''
+CELL = """
 import asyncio
 from collections.abc import AsyncIterator
 
@@ -18,7 +18,7 @@ async def words(count: int) -> AsyncIterator[str]:
 async def shout(words) -> str:
     print("shouting")
     return words.upper()
-'''
+"""
 
 
 async def test_c26_chunks_and_logs_of_another_executor_come_once_and_before_their_nodes_end(
