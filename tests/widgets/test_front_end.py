@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets import layout, render_html
 from tinyflow_nb_widgets.forms import answers, input_form, waiting_forms
+from tinyflow_nb_widgets.html import render_fragment
 from tinyflow_nb_widgets.picture import graph_picture, node_picture, run_picture
+from tinyflow_nb_widgets.svg import graph_css
 
 # Stands in for the model a notebook gives: keeps handlers and what is sent; `tell` is the kernel.
 FAKE_MODEL = """async ([source, graph, snapshot]) => {
@@ -60,7 +63,7 @@ def show(
 ) -> Callable[..., Any]:
     """A page with the view on it; it fails the test on any error in the page."""
     source = (static / "widget.js").read_text()
-    style = (static / "graph.css").read_text() + (static / "widget.css").read_text()
+    style = graph_css() + (static / "widget.css").read_text()
 
     def show(state: ChainState | None = None, definition: Any = None, **more: Any) -> Any:
         definition = definition or make.triage()
@@ -86,7 +89,8 @@ def sent(page: Any, kind: str) -> list[dict[str, Any]]:
 def tell(page: Any, **message: Any) -> None:
     page.evaluate("(message) => window.tell(message)", message)
     if "seq" in message:
-        page.wait_for_function("(seq) => document.querySelector('.tf').dataset.seq >= seq", arg=message["seq"])
+        drawn = "(seq) => document.querySelector('.tf').dataset.seq >= seq"
+        page.wait_for_function(drawn, arg=message["seq"])
 
 
 def acknowledge(page: Any, **ack: Any) -> None:
@@ -308,3 +312,24 @@ def test_hostile_text_never_becomes_markup(make: SimpleNamespace, show: Any) -> 
     page.set_content(render_html(definition, state, streams={p: p for p in make.hostile}))
     assert page.locator(":is(script, img, iframe, a, [onload], [onerror])").count() == 0
     assert page.evaluate("window.pwned") is None
+
+
+@pytest.mark.parametrize(("body", "seen"), [
+    ("", "light"), ("data-jp-theme-light='true'", "light"), ("data-jp-theme-light='false'", "dark"),
+])  # fmt: skip
+def test_the_kept_picture_follows_the_theme(make: SimpleNamespace, show: Any, body: str, seen: str) -> None:
+    page = show()
+    page.set_content(f"<body {body}>{render_fragment(make.triage(), make.finished())}</body>")
+    shown = page.locator("img").evaluate_all("(all) => all.map((e) => e.getBoundingClientRect().width > 300)")
+    assert shown == [seen == "light", seen == "dark"]
+
+
+def test_an_untrusted_notebook_shows_the_picture_once(make: SimpleNamespace, show: Any) -> None:
+    """What is left when styles, classes and SVG are taken away."""
+    page = show()
+    page.set_content(
+        re.sub(r"<style>.*?</style>| class='[^']*'", "", render_fragment(make.triage(), make.finished()))
+    )
+    shown = page.locator("img").evaluate_all("(all) => all.map((e) => e.getBoundingClientRect().width > 300)")
+    assert shown == [True, False]
+    assert "We are sorry." in page.locator("body").inner_text()

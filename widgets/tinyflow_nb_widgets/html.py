@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets.forms import answers
 from tinyflow_nb_widgets.picture import elapsed, error_picture, node_picture, run_picture
-from tinyflow_nb_widgets.svg import graph_css, render_graph
+from tinyflow_nb_widgets.svg import Scheme, graph_css, render_graph
 from tinyflow_nb_widgets.text import NODE_WORDS, duration, printable, readable
 
 if TYPE_CHECKING:
@@ -55,13 +56,26 @@ def render_html(
 def render_fragment(
     definition: ChainDefinition, state: ChainState | None, *, streams: Mapping[str, str] | None = None
 ) -> str:
-    """What a notebook keeps of a run: its picture, what its nodes said, its result or error."""
+    """What a notebook keeps of a run: its picture, what its nodes said, its result or error.
+
+    The picture is an image: a notebook from elsewhere is not trusted, its SVG and styles are taken
+    away, its images stay. Then only the light one is seen, for the dark one is 0 pixels wide.
+    """
     parts = ""
     if state is not None:
         parts = _error(definition, state) + _details(streams or {}) + _result(state)
     below = f"<div class='tf-below'>{parts}</div>" if parts else ""
-    graph = render_graph(definition, state)
-    return f"<style>{_page_css()}</style><div class='tf tf-page tf-kept'>{graph}{below}</div>"
+    light, dark = _image(definition, state, "light"), _image(definition, state, "dark")
+    return (
+        f"<style>{graph_css()}{_page_css()}</style><div class='tf tf-page tf-kept'>"
+        f"<img class='tf-day' alt='{_text(render_text(definition, state))}' src='{light}'>"
+        f"<img class='tf-night' alt='' width='0' height='0' src='{dark}'>{below}</div>"
+    )
+
+
+def _image(definition: ChainDefinition, state: ChainState | None, scheme: Scheme) -> str:
+    svg = render_graph(definition, state, scheme).encode()
+    return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
 
 def render_text(definition: ChainDefinition, state: ChainState | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from tinyflow_nb.model.status import Status
@@ -26,10 +26,22 @@ _NARROWEST = 420.0
 _TEXT_LINES, _LINE = 4, 17.0
 
 
+Scheme = Literal["auto", "light", "dark"]
+
+
 @cache
-def graph_css() -> str:
-    """The colours and shapes the picture and the live view share."""
-    return (Path(__file__).parent / "static" / "graph.css").read_text(encoding="utf-8")
+def graph_css(scheme: Scheme = "auto") -> str:
+    """The colours and shapes the picture and the live view share; auto follows Jupyter, else the system."""
+    static = Path(__file__).parent / "static"
+    shared = (static / "graph.css").read_text(encoding="utf-8")
+    dark = "{" + (static / "dark.css").read_text(encoding="utf-8") + "}"
+    if scheme == "light":
+        return shared
+    if scheme == "dark":
+        return f"{shared}svg.tf{dark}"
+    system = f"svg.tf:root,body:not([data-jp-theme-light]) .tf{dark}"
+    jupyter = f'body[data-jp-theme-light="false"] .tf{dark}'
+    return f"{shared}{jupyter}@media (prefers-color-scheme: dark){{{system}}}"
 
 
 def render_svg(
@@ -45,14 +57,17 @@ def render_svg(
     return _draw(definition, state, blocks, times)
 
 
-def render_graph(definition: ChainDefinition, state: ChainState | None = None) -> str:
+def render_graph(
+    definition: ChainDefinition, state: ChainState | None = None, scheme: Scheme = "auto"
+) -> str:
     """The same picture without the excerpt, for a page that has the texts themselves."""
-    return _draw(definition, state, [], times=True)
+    return _draw(definition, state, [], times=True, scheme=scheme)
 
 
 def _draw(
-    definition: ChainDefinition, state: ChainState | None, blocks: list[tuple[str, str]], times: bool
-) -> str:
+    definition: ChainDefinition, state: ChainState | None, blocks: list[tuple[str, str]], times: bool,
+    scheme: Scheme = "auto",
+) -> str:  # fmt: skip
     graph = graph_picture(definition, layout(definition))
     over = times and state is not None and state.status.terminal
     width = max(graph["width"], _NARROWEST)
@@ -69,7 +84,7 @@ def _draw(
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tf" role="img" aria-label={_attr(label)} '
         f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
-        f'style="max-width:100%;height:auto"><style>{escape(graph_css())}</style>'
+        f'style="max-width:100%;height:auto"><style>{escape(graph_css(scheme))}</style>'
         f'<rect class="tf-card" x=".5" y=".5" width="{width - 1:g}" height="{height - 1:g}" rx="10"/>'
         f"{head}{body}{words}</svg>"
     )

@@ -122,7 +122,7 @@ class RunView:
             return {
                 WIDGET_MIME: {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id},
                 "text/plain": f"{self.definition.name}: {count} node{'s' if count != 1 else ''}",
-                "text/html": svg, "image/svg+xml": svg,
+                "text/html": render_fragment(self.definition, None), "image/svg+xml": svg,
             }  # fmt: skip
         texts = self._streams.texts()
         return {
