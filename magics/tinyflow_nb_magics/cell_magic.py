@@ -39,6 +39,7 @@ def run_cell(shell: Any, line: str, body: str) -> Any:
     newest = before.last if before is not None and before.has_run else None
     handle = ChainHandle(session, definition, bindings=bindings, newest=newest)
     inputs = read_inputs(definition, arguments.pairs, shell.user_ns)
+    missing = _missing(definition, inputs)
     if "--publish" in arguments.switches:
         print(f"Published {handle.publish()}")
     shell.user_ns[name] = handle
@@ -47,7 +48,6 @@ def run_cell(shell: Any, line: str, body: str) -> Any:
         return None
     _stop_earlier(session, name, keep="--keep" in arguments.switches)
     starter = _Starter(session, handle, arguments)
-    missing = [i.name for i in definition.inputs if i.required and i.name not in inputs]
     if missing:
         _ask(starter, missing, inputs)
         return None
@@ -87,6 +87,17 @@ def _parse(body: str, name: str, bindings: dict[str, Any]) -> ChainDefinition:
     for warning in warnings:
         print("Warning:" + "\n".join(told(warning, body)))
     return definition
+
+
+def _missing(definition: ChainDefinition, inputs: dict[str, Any]) -> list[str]:
+    """Required inputs that are not given. Raises InputError if what is given is unknown or wrong."""
+    from tinyflow_nb.engine.inputs import check_inputs
+
+    known = {i.name for i in definition.inputs}
+    missing = [i.name for i in definition.inputs if i.required and i.name not in inputs]
+    if not missing or not inputs.keys() <= known:
+        check_inputs(definition, inputs)
+    return missing
 
 
 def _stop_earlier(session: Session, name: str, *, keep: bool) -> None:

@@ -31,7 +31,7 @@ def complete(shell: Any, context: Any) -> dict[str, Any]:
     # IPython replaces its own token, which may be the end of the word only: `-i no` in `--no`.
     behind = len(typed) - len(context.token) if typed.endswith(context.token) else 0
     completions = [
-        SimpleCompletion(text=text[behind:], type="magic") for text in offered if text.startswith(typed)
+        SimpleCompletion(text=text[behind:], type="tinyflow") for text in offered if text.startswith(typed)
     ]
     return {"completions": completions, "suppress": True, "ordered": True}
 
@@ -39,13 +39,12 @@ def complete(shell: Any, context: Any) -> dict[str, Any]:
 def _on_cell(shell: Any, context: Any, words: list[str]) -> list[str]:
     if context.cursor_line != 0 or not words:
         return sorted(_handles(shell))
-    inputs = []
-    if _expects_inputs(words):
-        body = context.full_text.partition("\n")[2]
-        inputs = [
-            f"{name}=" for name in dict.fromkeys([*_TOP_LEVEL.findall(body), *_inputs(shell, words[0])])
-        ]
-    return [*inputs, *(flag.name for flag in CELL_FLAGS)]
+    flags = [flag.name for flag in CELL_FLAGS]
+    if not _expects_inputs(words):
+        return flags
+    declared = _TOP_LEVEL.findall(context.full_text.partition("\n")[2])
+    inputs = [f"{name}=" for name in dict.fromkeys(declared) or _inputs(shell, words[0])]
+    return inputs if words[-1] == "-i" else [*inputs, *flags]
 
 
 def _on_line(shell: Any, words: list[str]) -> list[str]:

@@ -26,7 +26,8 @@ def test_outputs_are_as_saved(name: str, tmp_path: Path) -> None:
     """nbval, strict: every output is compared, but for those the notebook marks itself."""
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", str(NOTEBOOKS / f"{name}.ipynb"), "--nbval", "--nbval-current-env",
+            sys.executable, "-m", "pytest", str(NOTEBOOKS / f"{name}.ipynb"),
+            "--nbval", "--nbval-current-env",
             "--nbval-sanitize-with", str(Path(__file__).with_name("sanitize.cfg")),
             f"--nbval-cell-timeout={CELL_SECONDS}", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
             "--timeout=0", "--rootdir", str(tmp_path), "-c", "/dev/null",
