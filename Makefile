@@ -59,7 +59,7 @@ wheel: $(VENV)/.dev
 	$(PIP) --no-deps --no-index --no-compile --target $(WHEEL) $(BUILD)/dist/*.whl
 
 browser:
-	@command -v chromium >/dev/null || scripts/chromium.sh
+	@scripts/browser.sh
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

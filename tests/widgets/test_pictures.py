@@ -68,7 +68,7 @@ def test_what_a_node_tells_on_its_line(make: SimpleNamespace) -> None:
     ))  # fmt: skip
     said = texts(svg)
     running = {"running · 12/40", "running · round 3", "running · attempt 2"}
-    assert running | {"done · cached", "skipped"} <= set(said)
+    assert running | {"succeeded · cached", "skipped"} <= set(said)
     assert any("its condition was false" in t for t in titles(svg))
     assert "handled by excuse" in said
 

@@ -10,12 +10,12 @@ from typing import Any
 from tinyflow_nb.model.status import Status
 
 NODE_WORDS = {
-    Status.READY: "waiting",
+    Status.READY: "ready",
     Status.RUNNING: "running",
     Status.SUSPENDED: "your turn",
-    Status.SUCCEEDED: "done",
+    Status.SUCCEEDED: "succeeded",
     Status.FAILED: "failed",
-    Status.CANCELLED: "stopped",
+    Status.CANCELLED: "cancelled",
     Status.SKIPPED: "skipped",
 }
 RUN_WORDS = {**NODE_WORDS, Status.READY: "not started", Status.SUSPENDED: "waiting for you"}
