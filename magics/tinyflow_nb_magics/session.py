@@ -182,6 +182,7 @@ class Session:
         self.call(self._start_following(run_id, view))
 
     async def _start_following(self, run_id: str, view: RunView) -> None:
+        view.replace(await self.executor.state(run_id))  # it knows its run from the first picture on
         self._views.setdefault(run_id, []).append(view)
         self._follow_in_task(run_id, view, 0)
 
