@@ -25,7 +25,7 @@ def describe(error: BaseException, attempt: int, line: int) -> dict[str, Any]:
     told: dict[str, Any] = {
         "type": type(error).__name__,
         "types": types,
-        "message": _cut(str(error) or type(error).__name__),
+        "message": _cut(_text(error) or type(error).__name__),
         "attempt": attempt,
         "line": (frames[-1].lineno if frames else None) or line,
         "traceback": _cut("".join(traceback.format_list(frames))),
@@ -33,6 +33,13 @@ def describe(error: BaseException, attempt: int, line: int) -> dict[str, Any]:
     if isinstance(error, ModelError) and error.answer:
         told["answer"] = _cut(error.answer)
     return told
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as e:  # noqa: BLE001  its own __str__ is the cell's code
+        return f"(its text can't be had: {type(e).__name__})"
 
 
 def made_up(type: str, message: str, attempt: int, line: int) -> dict[str, Any]:

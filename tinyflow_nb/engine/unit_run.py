@@ -77,7 +77,9 @@ class UnitRun:
             return await self._attempt(call, claim)
         except SkippedUsed as e:
             return (self._skipped(f"{e.name} was skipped"),)
-        except Exception as e:  # noqa: BLE001  whatever a body raises is its node's failure
+        except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt):
+            raise  # it is this task that is ended
+        except BaseException as e:  # noqa: BLE001  whatever a body raises, sys.exit() too, is its node's failure
             return (self._failed(self._describe(e)),)
 
     def _judge(self, call: Call) -> Step | None:
@@ -129,11 +131,13 @@ class UnitRun:
                 result = await node.executor.execute(call)
             if attempt.called_off:
                 raise asyncio.CancelledError
-        except asyncio.CancelledError:
-            if not attempt.called_off:
+        except asyncio.CancelledError as e:
+            if attempt.called_off:
+                attempt.task.uncancel()
+                return self._called_off(attempt.called_off)
+            if attempt.task.cancelling():
                 raise  # the executor is closing
-            attempt.task.uncancel()
-            return self._called_off(attempt.called_off)
+            return (self._failed(self._describe(e)),)  # the body's own: it awaited what was cancelled
         finally:
             workshop.attempts.end(attempt)
             if call.wrote:
@@ -205,5 +209,5 @@ class UnitRun:
             error, self._workshop.now(), self._workshop.chance(), retryable,
         )  # fmt: skip
 
-    def _describe(self, error: Exception) -> dict[str, Any]:
+    def _describe(self, error: BaseException) -> dict[str, Any]:
         return describe(error, max(1, self._claim.attempt), self._line)
