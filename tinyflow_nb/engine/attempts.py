@@ -108,6 +108,12 @@ class Attempts:
 
     # ------------------------------------------------------------------ leases
 
+    def lost(self, attempt: Attempt) -> None:
+        """Its lease is another's - or it was committed while the lease was being renewed: then its
+        task is at work on something else."""
+        if attempt in self._running:
+            attempt.call_off("lost")
+
     def _keep(self) -> None:
         while not self._stopping.wait(self._lease / 3):
             now = self._clock.now()
@@ -121,4 +127,4 @@ class Attempts:
                 log.warning("could not renew %d leases", len(keys), exc_info=True)
                 continue
             for key in lost:
-                self._loop.call_soon_threadsafe(keys[key].call_off, "lost")
+                self._loop.call_soon_threadsafe(self.lost, keys[key])
