@@ -49,7 +49,8 @@ class ThreadPool:
             result: Any = None
             error: BaseException | None = None
             try:
-                result = context.run(function)
+                if not future.cancelled():  # nobody wants it any more
+                    result = context.run(function)
             except StopIteration as e:  # a future can't carry it
                 error = RuntimeError(f"StopIteration left the node: {e}")
             except BaseException as e:  # noqa: BLE001  it is raised where the result is awaited
