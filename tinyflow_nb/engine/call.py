@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_json as write_json
+
 from tinyflow_nb.language.expressions import evaluate
 from tinyflow_nb.language.values import from_json, typed
 from tinyflow_nb.model.context import ExecutionContext
@@ -149,7 +151,7 @@ class Call:
                     bound[name] = from_json(text) if adapter is None else typed(text, adapter, name)
             elif source == "input":
                 if reference in self._live.inputs:
-                    value = self._live.inputs[reference]
+                    value = _own(self._live.inputs[reference])
                     bound[name] = value if adapter is None else adapter.validate_python(value)
             elif source == "context":
                 bound[name] = self.context
@@ -160,9 +162,14 @@ class Call:
             elif source == "error":
                 bound[name] = _public(claim.error)
             else:
-                value = self.scope[reference] if source == "item" else self.evaluate(reference)
+                value = self.scope[reference] if source == "item" else _own(self.evaluate(reference))
                 bound[name] = value if adapter is None else adapter.validate_python(value)
         return bound
+
+
+def _own(value: Any) -> Any:
+    """A body may change what it is given: the run's inputs and the cell's constants stay as they are."""
+    return from_json(write_json(value).decode()) if isinstance(value, list | dict) else value
 
 
 def _public(error: dict[str, Any] | None) -> dict[str, Any] | None:

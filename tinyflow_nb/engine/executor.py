@@ -14,7 +14,7 @@ from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.answers import answer_step
 from tinyflow_nb.engine.bus import EventBus, Listener, is_chain_error, is_node_error, is_output
 from tinyflow_nb.engine.following import Following
-from tinyflow_nb.engine.inputs import check_inputs
+from tinyflow_nb.engine.inputs import check_inputs, inputs_text
 from tinyflow_nb.engine.live_run import AtHand, LiveRun
 from tinyflow_nb.engine.reading import read_events
 from tinyflow_nb.engine.recovery import Recovery
@@ -153,7 +153,7 @@ class ChainExecutor:
         definition, ref = await self.registry.resolve(chain)
         plan = self._at_hand.plan(definition, bindings)
         checked = check_inputs(definition, inputs or {})
-        text = json.dumps(checked, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = inputs_text(definition, checked)
         limit = deadline or definition.settings.deadline
         context: dict[str, Any] = {}
         if session or user or bindings:
@@ -174,7 +174,7 @@ class ChainExecutor:
                 break
             if run_id:
                 return await self._same_run(new)
-        self._at_hand.keep(LiveRun(run, ref, plan, checked, context, 1, new.deadline))
+        self._at_hand.keep(LiveRun(run, ref, plan, json.loads(text), context, 1, new.deadline))
         if self._execute:
             self._mine.add(run)
         if new.deadline is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -34,6 +35,34 @@ def check_inputs(definition: ChainDefinition, given: Mapping[str, Any]) -> dict[
         takes = ", ".join(known) or "no inputs"
         raise InputError(f"{definition.name} was not started: {'; '.join(wrong)} (it takes {takes})", missing)
     return values
+
+
+def inputs_text(definition: ChainDefinition, inputs: Mapping[str, Any]) -> str:
+    """Checked inputs as JSON text.
+
+    Raises:
+        InputError: naming those that JSON can't hold.
+    """
+    try:
+        return _text(inputs)
+    except (TypeError, ValueError, RecursionError):
+        wrong = [told for name, value in inputs.items() if (told := _not_json(name, value))]
+        raise InputError(f"{definition.name} was not started: {'; '.join(wrong)}") from None
+
+
+def _text(value: Any) -> str:
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    if not text.isascii():
+        text.encode()  # half a surrogate pair is no text
+    return text
+
+
+def _not_json(name: str, value: Any) -> str:
+    try:
+        _text(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        return f"{name} is what JSON can't hold: {error}"
+    return ""
 
 
 def _unknown(name: str, known: list[str]) -> str:
