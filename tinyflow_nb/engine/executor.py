@@ -6,23 +6,17 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack
-from typing import Any, Self
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
-from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.answers import answer_step
-from tinyflow_nb.engine.bus import EventBus, Listener, is_chain_error, is_node_error, is_output
-from tinyflow_nb.engine.following import Following
+from tinyflow_nb.engine.bus import Listener, is_chain_error, is_node_error, is_output
+from tinyflow_nb.engine.engine import Engine
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
-from tinyflow_nb.engine.live_run import AtHand, LiveRun
+from tinyflow_nb.engine.live_run import LiveRun
 from tinyflow_nb.engine.reading import read_events
-from tinyflow_nb.engine.recovery import Recovery
-from tinyflow_nb.engine.registry import Chain, Registry
+from tinyflow_nb.engine.registry import Chain
 from tinyflow_nb.engine.results import result_of, suspension
-from tinyflow_nb.engine.streams import Streams
-from tinyflow_nb.engine.worker import Worker
-from tinyflow_nb.engine.workshop import Workshop
 from tinyflow_nb.errors import (
     ChainTimeout,
     DefinitionError,
@@ -31,7 +25,7 @@ from tinyflow_nb.errors import (
     RunExists,
     UnknownRun,
 )
-from tinyflow_nb.model.commit import Commit, End, NewRun, Outcome, Reopen, Step
+from tinyflow_nb.model.commit import NewRun, Reopen
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.shape import shape_of
@@ -39,85 +33,18 @@ from tinyflow_nb.model.state import ChainState, NodeState, RunPage
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import (
-    Clock,
-    DefinitionStore,
-    NodeExecutor,
     PublishedVersion,
-    RunHeader,
-    StateStore,
-    TriggerScheduler,
 )
 
 DEFAULT_TIMEOUT = 180.0
 """Seconds `execute` waits for a result."""
 
 
-class ChainExecutor:
+class ChainExecutor(Engine):
     """The engine's one public face. Every part is a port and can be replaced by one's own.
 
     Use it as `async with`; `connect()` builds one.
     """
-
-    def __init__(
-        self, definitions: DefinitionStore, states: StateStore, scheduler: TriggerScheduler,
-        events: EventBus | None = None, *, nodes: Mapping[str, NodeExecutor], clock: Clock | None = None,
-        name: str = "", execute: bool = True, lease: float = 30.0, capacity: int = 256, threads: int = 32,
-        retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0,
-        overrides: Mapping[str, Callable[..., Any]] | None = None,
-    ) -> None:  # fmt: skip
-        """
-        Args:
-            nodes: the NodeExecutor of each node type.
-            name: of this worker, in claims and states; made up if empty.
-            execute: False submits and watches only.
-            lease: seconds a claim lasts unless it is renewed.
-            capacity: nodes run at once.
-            threads: of them, `def` nodes at once.
-            retention: seconds a finished run is kept.
-            suspended_ttl: seconds after which a run nobody answered is cancelled.
-            overrides: functions that replace nodes' bodies, by node id; for tests.
-        """
-        self.registry = Registry(definitions)
-        self.bus = events or EventBus()
-        self._store = states
-        self._scheduler = scheduler
-        self._execute = execute
-        self._retention, self._suspended_ttl = retention, suspended_ttl
-        self._clock = clock or SystemClock()
-        self._name = name or f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
-        self._lease, self._capacity, self._threads = lease, capacity, threads
-        self._at_hand = AtHand(states, self.registry, nodes, overrides)
-        self._stack = AsyncExitStack()
-        self._mine: set[str] = set()
-        """Live runs this process executes (SEMANTICS 21)."""
-
-    async def __aenter__(self) -> Self:
-        stack = await self._stack.__aenter__()
-        try:
-            await self._store.start(stack)
-            self._streams = Streams(self._store, self.bus.publish, self._at_hand.seq_of)
-            workshop = Workshop(
-                self._name, self._store, self._clock, self._streams, self._settled,
-                lease=self._lease, threads=self._threads,
-            )  # fmt: skip
-            self._worker = Worker(workshop, self._at_hand, self._settled, self._capacity)
-            self._following = Following(self._store, self.bus, workshop.attempts.lasting_runs, self._forget)
-            self._recovery = Recovery(
-                self._store, self._scheduler, lambda: self._mine, self._expire, self._lease / 2
-            )
-            for part in (self.bus, self._following, self._worker, self._recovery):
-                stack.push_async_callback(part.close)
-            stack.push_async_callback(self._streams.drain)
-            if self._execute:
-                await self._scheduler.start(stack, self.accept)
-            await self._expire()
-        except BaseException:
-            await stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
 
     # ------------------------------------------------------------------ starting
 
@@ -308,20 +235,6 @@ class ChainExecutor:
         if answer_step(definition, state, None, unit, answer_id, "", None) is not None:
             raise ResumeError(f"{unit} of run {run_id} changed meanwhile; look at it and answer again")
 
-    async def stop(self, run_id: str) -> None:
-        """Cancel a run; one that has ended stays as it is.
-
-        Raises:
-            UnknownRun
-        """
-        header = await self._header(run_id)
-        while not header.status.terminal:
-            end = End("end", Status.CANCELLED)
-            outcome = await self._store.commit(Commit(run_id, header.generation, (end,)))
-            if outcome is not None:
-                self._settled(run_id, outcome)
-            header = await self._header(run_id)
-
     async def retry(self, run_id: str) -> None:
         """Take up a FAILED or CANCELLED run again; what SUCCEEDED stays (SEMANTICS 13).
 
@@ -396,56 +309,3 @@ class ChainExecutor:
 
     def add_output_listener(self, listener: Listener) -> None:
         self.bus.listen(is_output, listener)
-
-    # ------------------------------------------------------------------ what schedulers call
-
-    async def accept(self, trigger: Trigger) -> bool:
-        """Work on what a trigger names. Any number of times, late or out of order, changes the run
-        exactly as once. True if it was of the present."""
-        return await self._worker.accept(trigger)
-
-    # ------------------------------------------------------------------ inside
-
-    def _commit(self, run: str, generation: int, step: Step) -> Commit:
-        worker = self._name if self._execute else ""
-        return Commit(run, generation, (step,), worker, self._worker.want, self._lease)
-
-    async def _adopt(self, run: str, outcome: Outcome) -> None:
-        """A run a person acted on is executed here, if this process executes."""
-        adopted = self._execute and run not in self._mine and not outcome.status.terminal
-        if adopted:
-            self._mine.add(run)
-        self._settled(run, outcome)
-        self._worker.take(outcome.claims)
-        self._following.follow(run, outcome.seq)
-        if adopted:
-            await self._recovery.of(run)
-
-    def _settled(self, run: str, outcome: Outcome) -> None:
-        """Every change made here passes through this."""
-        self._at_hand.saw(run, outcome.seq)
-        self._following.tell(run, outcome)
-        if outcome.triggers and self._execute:
-            self._scheduler.schedule(outcome.triggers)
-        if outcome.status.terminal:
-            self._forget(run)
-
-    def _forget(self, run: str) -> None:
-        """It ended, here or elsewhere."""
-        self._mine.discard(run)
-        self._at_hand.forget(run)
-        self._worker.abandon(run)
-
-    async def _expire(self) -> None:
-        for run in await self._store.expire(self._retention, self._suspended_ttl):
-            await self.stop(run)
-
-    async def _header(self, run: str) -> RunHeader:
-        header = await self._store.header(run)
-        if header is None:
-            raise UnknownRun(self._unknown_run(run))
-        return header
-
-    @staticmethod
-    def _unknown_run(run: str) -> str:
-        return f"no run {run!r} in this store; `runs` lists those there are"
