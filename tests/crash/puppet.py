@@ -1,0 +1,40 @@
+"""A process that does with one executor what it is told, a line of JSON each: `[method, arguments]`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from tinyflow_nb import ChainDefinition, TinyflowError, connect
+from tinyflow_nb.settings import Settings
+
+
+async def main() -> None:
+    address, lease = sys.argv[1], float(sys.argv[2])
+    async with connect(address, settings=Settings(lease=lease)) as executor:
+        loop = asyncio.get_running_loop()
+        print(json.dumps({"pid": os.getpid()}), flush=True)
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            method, arguments = json.loads(line)
+            try:
+                answer = {"result": await do(executor, method, arguments)}
+            except TinyflowError as e:
+                answer = {"error": type(e).__name__, "message": str(e)}
+            print(json.dumps(answer), flush=True)
+
+
+async def do(executor: Any, method: str, arguments: dict[str, Any]) -> Any:
+    if method == "start":
+        source = Path(arguments.pop("file")).read_text()
+        definition = ChainDefinition.from_source(source, "puppets")
+        return await executor.execute_async(definition, arguments.pop("inputs", {}), **arguments)
+    if method == "state":
+        return (await executor.state(**arguments)).to_dict()
+    return await getattr(executor, method)(**arguments)
+
+
+asyncio.run(main())
