@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240  (nothing else runs on these loops)
 """Starts real processes that work on one run and are killed, until one of them finishes it.
 
 Run as: forker.py STORE LEDGER SNAPSHOTS POINT TIME KILLS. It imports once and forks, so that a process

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240  (nothing else runs on these loops)
 """A process that does with one executor what it is told, a line of JSON each: `[method, arguments]`."""
 
 from __future__ import annotations
