@@ -10,18 +10,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from tinyflow_nb.errors import InvalidOperation, SettingsError, StoreError
+from tinyflow_nb.errors import InvalidOperation, SettingsError
 from tinyflow_nb.model.commit import Commit, NewRun, Outcome
-from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
-from tinyflow_nb.model.shape import Shape, shape_of
+from tinyflow_nb.model.shape import Shape
 from tinyflow_nb.model.state import ChainState, RunPage, RunSummary
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.model.trigger import Trigger
@@ -31,30 +29,14 @@ from tinyflow_nb.stores.run_image import RunImage
 from tinyflow_nb.stores.sqlite import codec
 from tinyflow_nb.stores.sqlite.database import Database
 from tinyflow_nb.stores.sqlite.definitions import Definitions
+from tinyflow_nb.stores.sqlite.images import Held, Images
 from tinyflow_nb.stores.sqlite.large_values import LargeValues
 from tinyflow_nb.stores.sqlite.liveness import is_dead
 from tinyflow_nb.stores.summaries import header_of
 
 Execute = Callable[..., sqlite3.Cursor]
-IMAGES = 512
-"""Runs kept as images; the longest unused goes first, and is rebuilt if it is needed again."""
 WATCH_SECONDS = 0.05
 CHUNKS_KEPT = 20_000
-
-
-class _Held:
-    """An image, and the newest journal row it has in it."""
-
-    __slots__ = ("foreign_seq", "id", "image", "n", "version")
-
-    def __init__(self, image: RunImage, id: int, n: int, version: int) -> None:
-        self.image = image
-        self.id = id
-        """Its number in the file."""
-        self.n = n
-        self.version = version
-        self.foreign_seq = 0
-        """Newest lifecycle event that came from the file, and so maybe from another process."""
 
 
 class SqliteStore:
@@ -67,12 +49,6 @@ class SqliteStore:
         self._clock = clock
         self.now = clock.now
         self._database = Database(path, full=full)
-        self._database.failed = self._forget_images
-        self._images: OrderedDict[str, _Held] = OrderedDict()
-        self._shapes: dict[str, Shape] = {}
-        self._version = 0
-        """Counts the changes other processes made to the file."""
-        self._seen_data_version = -1
 
     @classmethod
     def at(cls, address: str, clock: Clock) -> SqliteStore:
@@ -97,6 +73,7 @@ class SqliteStore:
         self._execute = self._database.db.execute
         self._definitions = Definitions(self._database, self._clock)
         self._large = LargeValues(self._execute)
+        self._images = Images(self._database, self._large)
         self.put = self._definitions.put
         self.get = self._definitions.get
         self.publish = self._definitions.publish
@@ -124,17 +101,16 @@ class SqliteStore:
             return None
         id = cursor.lastrowid or 0
         self._execute("INSERT INTO journal VALUES(?, 0, ?)", (id, codec.row_of_new(new, at)))
-        self._shapes[new.definition] = shape
         image = RunImage(new, shape, at)
         outcome = image.begin()
-        self._keep(new.run, _Held(image, id, 0, self._version))
+        self._images.add(image, id)
         return self._with_values(outcome)
 
     async def commit(self, commit: Commit) -> Outcome | None:
         return await self._database.run(lambda: self._commit(commit))
 
     def _commit(self, commit: Commit) -> Outcome | None:
-        held = self._hold(commit.run)
+        held = self._images.hold(commit.run)
         if held is None:
             return None
         image = held.image
@@ -153,7 +129,7 @@ class SqliteStore:
         return await self._database.run(lambda: self._claim(trigger, worker, lease))
 
     def _claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
-        held = self._hold(trigger.run)
+        held = self._images.hold(trigger.run)
         if held is None:
             return None
         image = held.image
@@ -170,11 +146,11 @@ class SqliteStore:
             self._update_summary(held, worker)
         return self._with_values(outcome)
 
-    def _append(self, held: _Held, row: str) -> None:
+    def _append(self, held: Held, row: str) -> None:
         held.n += 1
         self._execute("INSERT INTO journal VALUES(?,?,?)", (held.id, held.n, row))
 
-    def _update_summary(self, held: _Held, worker: str) -> None:
+    def _update_summary(self, held: Held, worker: str) -> None:
         image = held.image
         error = (image.error or {}).get("message", "")
         self._execute(
@@ -202,7 +178,7 @@ class SqliteStore:
         (newest,) = db.execute(sql, (run,)).fetchone()
         held = self._images.get(run)
         if held is None or held.n != newest:
-            held = self._read_image(run, db.execute)
+            held = self._images.read(run, db.execute)
         return held is not None and held.image.holds(unit, token)
 
     def _renewed(self, run: str, unit: str, token: int, at: float) -> bool:
@@ -210,73 +186,6 @@ class SqliteStore:
             "SELECT token, expires FROM renewals WHERE run=? AND unit=?", (run, unit)
         ).fetchone()
         return row is not None and row[0] == token and at < row[1]
-
-    # ------------------------------------------------------------------ images
-
-    def _hold(self, run: str) -> _Held | None:
-        """The run's image, caught up with the file."""
-        if not self._database.locked_and_seen:  # under the lock nobody else writes
-            (data_version,) = self._execute("PRAGMA data_version").fetchone()
-            self._database.locked_and_seen = self._database.db.in_transaction
-            if data_version != self._seen_data_version:
-                self._seen_data_version = data_version
-                self._version += 1
-        held = self._images.get(run)
-        if held is None:
-            return self._rebuild(run)
-        if held.version != self._version:
-            self._catch_up(held, self._execute)
-        return held
-
-    def _rebuild(self, run: str) -> _Held | None:
-        held = self._read_image(run, self._execute)
-        if held is not None:
-            self._keep(run, held)
-        return held
-
-    def _read_image(self, run: str, execute: Execute) -> _Held | None:
-        sql = "SELECT id, body FROM runs JOIN journal ON journal.run = id AND n = 0 WHERE runs.run=?"
-        row = execute(sql, (run,)).fetchone()
-        if row is None:
-            return None
-        id, body = row
-        new, at = codec.new_of(body)
-        held = _Held(RunImage(new, self._shape(new.definition, execute), at), id, 0, self._version)
-        outcome = held.image.begin()
-        held.image.events = list(outcome.events)
-        self._catch_up(held, execute)
-        held.image.events = []
-        return held
-
-    def _catch_up(self, held: _Held, execute: Execute) -> None:
-        sql = "SELECT n, body FROM journal WHERE run=? AND n>? ORDER BY n"
-        rows = execute(sql, (held.id, held.n))
-        for n, body in rows.fetchall():
-            codec.replay(held.image, body)
-            held.n = n
-            held.foreign_seq = held.image.seq
-            self._large.look(body)
-        held.version = self._version
-
-    def _keep(self, run: str, held: _Held) -> None:
-        self._images[run] = held
-        if len(self._images) > IMAGES:
-            self._images.popitem(last=False)
-
-    def _forget_images(self) -> None:
-        self._images.clear()
-
-    def _shape(self, hash: str, execute: Execute) -> Shape:
-        shape = self._shapes.get(hash)
-        if shape is None:
-            row = execute("SELECT body FROM definitions WHERE hash=?", (hash,)).fetchone()
-            if row is None:
-                raise StoreError(f"{self._database.path} lacks the definition #{hash[:8]} of one of its runs")
-            shape = shape_of(ChainDefinition.model_validate_json(row[0]))
-            if len(self._shapes) > 256:
-                self._shapes.clear()
-            self._shapes[hash] = shape
-        return shape
 
     def _with_values(self, outcome: Outcome) -> Outcome:
         """Claims carry JSON texts, never references."""
@@ -288,14 +197,14 @@ class SqliteStore:
 
     async def state(self, run: str, *, outputs: bool = True) -> ChainState | None:
         def read() -> ChainState | None:
-            held = self._hold(run)
+            held = self._images.hold(run)
             return state_of(held.image, outputs=outputs, resolve=self._resolver(run)) if held else None
 
         return await self._database.read(read)
 
     async def header(self, run: str) -> RunHeader | None:
         def read() -> RunHeader | None:
-            held = self._hold(run)
+            held = self._images.hold(run)
             if held is None:
                 return None
             header = header_of(held.image)
@@ -305,7 +214,7 @@ class SqliteStore:
 
     async def values(self, run: str, nodes: Sequence[str]) -> dict[str, str | None]:
         def read() -> dict[str, str | None]:
-            held = self._hold(run)
+            held = self._images.hold(run)
             if held is None:
                 return dict.fromkeys(nodes)
             return {node: self._large.resolved(run, held.image.value(node)) for node in nodes}
@@ -314,14 +223,14 @@ class SqliteStore:
 
     async def pending(self, run: str) -> list[Trigger]:
         def read() -> list[Trigger]:
-            held = self._hold(run)
+            held = self._images.hold(run)
             return held.image.pending(is_dead) if held else []
 
         return await self._database.read(read)
 
     async def events(self, run: str, after: int = 0) -> list[Event]:
         def read() -> list[Event]:
-            held = self._hold(run)
+            held = self._images.hold(run)
             if held is None or held.image.seq <= after:
                 return []
             image = RunImage(held.image.new, held.image.shape, held.image.created_at)
@@ -398,7 +307,7 @@ class SqliteStore:
 
     async def delete(self, run: str) -> bool:
         def write() -> bool:
-            held = self._hold(run)
+            held = self._images.hold(run)
             if held is None:
                 return False
             if held.image.status not in TERMINAL:
@@ -414,7 +323,7 @@ class SqliteStore:
             for table in ("runs", "renewals", "large_values", "chunks"):
                 self._execute(f"DELETE FROM {table} WHERE run=?", (run,))
         for run in runs:
-            self._images.pop(run, None)
+            self._images.drop(run)
         self._execute(
             "DELETE FROM definitions WHERE hash NOT IN (SELECT definition FROM runs)"
             " AND hash NOT IN (SELECT hash FROM versions) AND at < ?",
@@ -446,9 +355,8 @@ class SqliteStore:
             await asyncio.sleep(min(WATCH_SECONDS, left))
 
     def _changed(self, runs: Mapping[str, int]) -> set[str]:
-        (data_version,) = self._execute("PRAGMA data_version").fetchone()
-        if data_version == self._seen_data_version:
+        if self._images.unchanged():
             held = {run: self._images.get(run) for run in runs}
             return {run for run, h in held.items() if h is not None and h.foreign_seq > runs[run]}
-        held = {run: self._hold(run) for run in runs}
+        held = {run: self._images.hold(run) for run in runs}
         return {run for run, h in held.items() if h is None or h.foreign_seq > runs[run]}
