@@ -44,7 +44,7 @@ class Call:
         if self._writer is None:
             claim = self._claim
             self._writer = self._workshop.streams.writer(
-                claim.run, claim.unit, max(1, claim.attempt), claim.round
+                claim.run, claim.unit, max(1, claim.attempt), claim.round, claim.generation
             )
         return self._writer
 

@@ -73,12 +73,12 @@ class _Reader:
     def __init__(self, after: int) -> None:
         self.seq = after
         self.finished = False
-        self._offsets: dict[tuple[str, str, int, int], int] = {}
+        self._offsets: dict[tuple[str, str, int, int, int], int] = {}
 
     def is_new(self, event: Event) -> bool:
         if event.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG):
             data = event.data
-            key = (event.type, event.node, data["round"], data["attempt"])
+            key = (event.type, event.node, data["generation"], data["round"], data["attempt"])
             if data["offset"] <= self._offsets.get(key, -1):
                 return False
             self._offsets[key] = data["offset"]

@@ -22,12 +22,15 @@ LOGS_KEPT = 1_000
 class ChunkWriter:
     """What one attempt streams. Callable from any thread."""
 
-    __slots__ = ("_attempt", "_log_lines", "_offset", "_round", "_run", "_streams", "_unit")
+    __slots__ = ("_attempt", "_generation", "_log_lines", "_offset", "_round", "_run", "_streams", "_unit")
 
-    def __init__(self, streams: Streams, run: str, unit: str, attempt: int, round: int) -> None:
+    def __init__(
+        self, streams: Streams, run: str, unit: str, attempt: int, round: int, generation: int
+    ) -> None:
         self._streams = streams
         self._run = run
         self._unit = unit
+        self._generation = generation
         self._attempt = attempt
         self._round = round
         self._offset = 0
@@ -44,6 +47,7 @@ class ChunkWriter:
             "offset": self._offset,
             "attempt": self._attempt,
             "round": self._round,
+            "generation": self._generation,
         }
         self._offset += 1
         self._streams.add(self._run, EventType.NODE_OUTPUT, self._unit, data)
@@ -60,6 +64,7 @@ class ChunkWriter:
             "offset": self._log_lines - 1,
             "attempt": self._attempt,
             "round": self._round,
+            "generation": self._generation,
         }
         self._streams.add(self._run, EventType.NODE_LOG, self._unit, data)
 
@@ -80,9 +85,10 @@ class Streams:
         self._scheduled = False
         self._lock = threading.Lock()
         self._saving: set[asyncio.Task[None]] = set()
+        self._in_order = asyncio.Lock()
 
-    def writer(self, run: str, unit: str, attempt: int, round: int) -> ChunkWriter:
-        return ChunkWriter(self, run, unit, attempt, round)
+    def writer(self, run: str, unit: str, attempt: int, round: int, generation: int) -> ChunkWriter:
+        return ChunkWriter(self, run, unit, attempt, round, generation)
 
     def add(self, run: str, type: EventType, unit: str, data: dict[str, Any]) -> None:
         event = Event(self._seq_of(run), type, unit, self._store.now(), data)
@@ -97,16 +103,20 @@ class Streams:
             self._loop.call_soon_threadsafe(self._loop.call_later, FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Hand on everything; also called before an attempt's end is committed, so that readers see
-        its last chunk before its `node.finished`."""
+        """Hand on everything that waits."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
             self._scheduled = False
         for run, events in waiting.items():
             self._publish(run, events)
-            task = asyncio.ensure_future(self._save(run, events))
+        if waiting:
+            task = asyncio.ensure_future(self._save_all(waiting))
             self._saving.add(task)
             task.add_done_callback(self._saving.discard)
+
+    async def _save_all(self, waiting: dict[str, list[Event]]) -> None:
+        async with self._in_order:  # a store that is busy may take longer for the first than the second
+            await asyncio.gather(*(self._save(run, events) for run, events in waiting.items()))
 
     async def _save(self, run: str, events: list[Event]) -> None:
         try:
@@ -115,6 +125,7 @@ class Streams:
             log.warning("could not keep %d chunks of run %s", len(events), run, exc_info=True)
 
     async def drain(self) -> None:
+        """Hand on everything, and wait until it is kept."""
         self.flush()
         if self._saving:
             await asyncio.gather(*self._saving)

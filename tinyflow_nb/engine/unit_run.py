@@ -141,7 +141,7 @@ class UnitRun:
         finally:
             workshop.attempts.end(attempt)
             if call.wrote:
-                workshop.streams.flush()
+                await workshop.streams.drain()  # so that readers anywhere see it before its end
         if isinstance(result, Suspend):
             return (self._park(result),)
         info: dict[str, Any] | None = None

@@ -15,9 +15,9 @@ class EventType(StrEnum):
     NODE_STARTED = "node.started"
     NODE_OUTPUT = "node.output"
     """One streamed chunk: data `kind` (text, thinking, tool_call, tool_result, progress), `text`
-    or `value`, `offset` (chunks of this attempt before it), `attempt`."""
+    or `value`, `offset` (chunks of this attempt before it), `attempt`, `round`, `generation`."""
     NODE_LOG = "node.log"
-    """data `level`, `text`, `offset`, `attempt`."""
+    """data `level`, `text`, `offset`, `attempt`, `round`, `generation`."""
     NODE_RETRYING = "node.retrying"
     NODE_SUSPENDED = "node.suspended"
     NODE_SKIPPED = "node.skipped"
