@@ -182,6 +182,10 @@ class TriggerScheduler(Protocol):
         """Returns at once. A trigger that gets lost is found again by recovery."""
         ...
 
+    def forget(self, run: str) -> None:
+        """The run has ended: its timers are of no use any more."""
+        ...
+
 
 class EventManager(Protocol):
     """Distributes events inside this process; keeps nothing (SEMANTICS 26)."""

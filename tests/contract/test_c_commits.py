@@ -278,6 +278,8 @@ async def test_c27_the_outbox_is_the_truth_a_lost_trigger_is_found_again(still, 
         def schedule(self, triggers):
             self.seen += triggers
 
+        def forget(self, run): ...
+
     scheduler = Forgetful()
     source = "@node(retry=Retry(max=1, wait=10))\ndef a() -> int:\n    return 1\n"
     calls = []

@@ -80,11 +80,11 @@ class Engine:
             self._worker = Worker(workshop, self._at_hand, self._settled, self._capacity)
             self._following = Following(self._store, self.bus, workshop.attempts.lasting_runs, self._forget)
             self._recovery = Recovery(
-                self._store, self._scheduler, lambda: self._mine, self._expire, self._lease / 2
+                self._store, self._scheduler, lambda: self._mine, self._forget, self._expire, self._lease / 2
             )
+            stack.push_async_callback(self._streams.drain)  # last: what is dropped has its last words
             for part in (self.bus, self._following, self._worker, self._recovery):
                 stack.push_async_callback(part.close)
-            stack.push_async_callback(self._streams.drain)
             if self._execute:
                 await self._scheduler.start(stack, self.accept)
             await self._expire()
@@ -147,6 +147,7 @@ class Engine:
         """It ended, here or elsewhere."""
         self._mine.discard(run)
         self._at_hand.forget(run)
+        self._scheduler.forget(run)
         self._worker.abandon(run)
 
     async def _expire(self) -> None:

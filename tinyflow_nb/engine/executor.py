@@ -104,7 +104,7 @@ class ChainExecutor(Engine):
         self._at_hand.keep(LiveRun(run, ref, plan, json.loads(text), context, 1, new.deadline))
         if self._execute:
             self._mine.add(run)
-        if new.deadline is not None:
+        if new.deadline is not None and self._execute:
             self._scheduler.schedule([Trigger(run, 1, "", 0, "deadline", new.deadline)])
         self._settled(run, outcome)
         self._worker.take(outcome.claims)
@@ -176,6 +176,7 @@ class ChainExecutor(Engine):
             UnknownRun
         """
         await self._header(run_id)
+        await self._streams.drain()
         chunks, _ = await self._store.chunks(run_id)
         return sorted([*await self._store.events(run_id), *chunks], key=lambda event: event.seq)
 
@@ -254,7 +255,7 @@ class ChainExecutor(Engine):
             )
         self._at_hand.forget(run_id)
         await self._adopt(run_id, outcome)
-        if reopen.deadline is not None:
+        if reopen.deadline is not None and self._execute:
             deadline = Trigger(run_id, header.generation + 1, "", 0, "deadline", reopen.deadline)
             self._scheduler.schedule([deadline])
 
@@ -267,6 +268,7 @@ class ChainExecutor(Engine):
         header = await self._header(run_id)
         if self._execute and not header.status.terminal:
             await self._at_hand.run(run_id)  # raises if its code can't be loaded here
+            self._worker.fit(run_id)
             self._mine.add(run_id)
             await self._recovery.of(run_id)
             self._following.follow(run_id, header.seq)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
-from tinyflow_nb.errors import StoreError
+from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.ports import StateStore, TriggerScheduler
 
 log = logging.getLogger(__name__)
@@ -19,15 +19,17 @@ class Recovery:
 
     def __init__(
         self, store: StateStore, scheduler: TriggerScheduler, runs: Callable[[], Iterable[str]],
-        expire: Callable[[], Awaitable[None]], every: float,
+        ended: Callable[[str], None], expire: Callable[[], Awaitable[None]], every: float,
     ) -> None:  # fmt: skip
         """
         Args:
             runs: those this process executes.
+            ended: told of those that have ended, in another process.
             expire: forgets what is older than it may be; called every ten minutes.
             every: seconds between two looks.
         """
         self._store = store
+        self._ended = ended
         self._expire = expire
         self._scheduler = scheduler
         self._runs = runs
@@ -36,7 +38,13 @@ class Recovery:
 
     async def of(self, run: str) -> None:
         """Bring everything one run waits for."""
-        self._scheduler.schedule(await self._store.pending(run))
+        pending = await self._store.pending(run)
+        if pending:
+            self._scheduler.schedule(pending)
+            return
+        header = await self._store.header(run)
+        if header is None or header.status.terminal:
+            self._ended(run)
 
     async def _repeat(self) -> None:
         loop = asyncio.get_running_loop()
@@ -45,11 +53,14 @@ class Recovery:
             await asyncio.sleep(self._every)
             if loop.time() - expired >= EXPIRE_SECONDS:
                 expired = loop.time()
-                await self._expire()
+                try:
+                    await self._expire()
+                except TinyflowError:
+                    log.warning("could not forget what is older than it may be", exc_info=True)
             for run in list(self._runs()):
                 try:
                     await self.of(run)
-                except StoreError:
+                except TinyflowError:
                     log.warning("could not look through the outbox of run %s", run, exc_info=True)
 
     async def close(self) -> None:

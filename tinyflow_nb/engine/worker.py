@@ -92,8 +92,13 @@ class Worker:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a unit could not be worked on; it is taken up again", exc_info=error)
 
+    def fit(self, run: str) -> None:
+        """Its code can be loaded here now."""
+        self._unfit.discard(run)
+
     def abandon(self, run: str) -> None:
         """The run ended: nobody wants what its attempts are still doing."""
+        self._unfit.discard(run)
         if self.attempts:
             for attempt in self.attempts.of(run):
                 attempt.call_off("stopped")

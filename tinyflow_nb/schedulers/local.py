@@ -20,7 +20,8 @@ class LocalScheduler:
         self._clock = clock
         self._units = _Lane()
         self._deadlines = _Lane()  # a run's deadline must not wait until a worker has room for a unit
-        self._timers: dict[Trigger, Callable[[], None]] = {}
+        self._timers: dict[str, dict[Trigger, Callable[[], None]]] = {}
+        """By run, what cancels them."""
 
     async def start(self, stack: AsyncExitStack, accept: Callable[[Trigger], Awaitable[bool]]) -> None:
         loop = asyncio.get_running_loop()
@@ -30,9 +31,8 @@ class LocalScheduler:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for cancel in self._timers.values():
-                cancel()
-            self._timers.clear()
+            for run in list(self._timers):
+                self.forget(run)
 
         stack.push_async_callback(stop)
 
@@ -40,11 +40,18 @@ class LocalScheduler:
         for trigger in triggers:
             if trigger.due <= self._clock.now():
                 (self._deadlines if trigger.kind == "deadline" else self._units).put(trigger)
-            elif trigger not in self._timers:
-                self._timers[trigger] = self._clock.call_at(trigger.due, lambda t=trigger: self._due(t))  # type: ignore[misc]
+            elif trigger not in (timers := self._timers.setdefault(trigger.run, {})):
+                timers[trigger] = self._clock.call_at(trigger.due, lambda t=trigger: self._due(t))  # type: ignore[misc]
+
+    def forget(self, run: str) -> None:
+        for cancel in self._timers.pop(run, {}).values():
+            cancel()
 
     def _due(self, trigger: Trigger) -> None:
-        del self._timers[trigger]
+        timers = self._timers[trigger.run]
+        del timers[trigger]
+        if not timers:
+            del self._timers[trigger.run]
         self.schedule([trigger])  # the clock may have been set back meanwhile
 
 

@@ -21,6 +21,9 @@ from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.run_image import RunImage
 from tinyflow_nb.stores.summaries import header_of, page_of, summary_of
 
+WATCH_SECONDS = 0.05
+"""How often the runs somebody watches are looked at."""
+
 
 class MemoryStore:
     """StateStore and DefinitionStore in this process. Values are kept as JSON text here too, so
@@ -165,5 +168,15 @@ class MemoryStore:
         ]
 
     async def watch(self, runs: Mapping[str, int], timeout: float) -> set[str]:
-        await asyncio.sleep(timeout)  # no other process can change what is in this one's memory
-        return set()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
+        while True:  # another executor of this process may be on the same store
+            changed = {run for run, seq in runs.items() if self._seq(run) != seq}
+            left = until - loop.time()
+            if changed or left <= 0:
+                return changed
+            await asyncio.sleep(min(WATCH_SECONDS, left))
+
+    def _seq(self, run: str) -> int:
+        image = self._images.get(run)
+        return image.seq if image else -1
