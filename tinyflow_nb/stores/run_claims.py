@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from tinyflow_nb.model.commit import Claim, Outcome
 from tinyflow_nb.model.events import EventType
@@ -32,14 +33,14 @@ class RunClaims(RunCore):
         if unit.status is not READY or unit.name not in self.ready or at < unit.due:
             return None
         most = self.new.context.get("max_concurrency")
-        if most is not None and self.active - len(self.ready) >= most:
+        if most is not None and not unit.dead and self.active - len(self.ready) >= most:
             return None  # the end of one that runs takes it
         return unit if unit.attempt == trigger.attempt else None
 
     def take(self, unit: Unit, worker: str, lease: float, at: float) -> Claim:
         """Claim a claimable unit for a worker."""
-        overdue = unit.status is SUSPENDED
-        if overdue:
+        overdue = unit.waiting_for is not None  # also for who takes it from a worker that died with it
+        if unit.status is SUSPENDED:
             self.parked -= 1
             self.active += 1
         elif unit.status is RUNNING:
@@ -118,11 +119,13 @@ class RunClaims(RunCore):
         else:
             most = self.new.context.get("max_concurrency")
             if most is not None:  # of one run; what it holds back, a unit's end takes from the outbox
-                want = min(want, most - (self.active - len(self.ready)))
-                timers = [u for u in made_ready if u.due]
-                made_ready = [*timers, *(u for u in self.ready.values() if not u.due)]
+                free = max(0, most - (self.active - len(self.ready)))
+                want = min(want, free)
+                others = [u for u in made_ready if u.dead or u.status is SUSPENDED or u.due > at]
+                waiting = (u for u in self.ready.values() if not u.dead and u.due <= at)
+                made_ready = [*others, *islice(waiting, free)]
             for unit in made_ready:
-                if unit.due:
+                if unit.status is SUSPENDED or unit.due > at:
                     triggers.append(self.trigger_of(unit))
                 elif worker and (unit.dead or len(claims) < want) and not unit.shape.tags:
                     claims.append(self.take(unit, worker, lease, at))

@@ -252,6 +252,7 @@ class RunImage(RunClaims):
         self.status = status
         self.error = error
         self.finished_at = at
+        self.parked = 0
         data: dict[str, Any] = {"status": status}
         if error:
             data["error"] = error
