@@ -123,7 +123,7 @@ class Database:
             try:
                 self.db.execute("BEGIN IMMEDIATE")
                 break
-            except sqlite3.OperationalError as e:
+            except sqlite3.Error as e:
                 self._check_busy(e)
             await asyncio.sleep(random.uniform(0.0005, 0.005))
         self._busy_since = 0.0
@@ -150,7 +150,7 @@ class Database:
         self._crowded = len(self._turn) >= CROWD
         self._turn.clear()
 
-    def _check_busy(self, error: sqlite3.OperationalError) -> None:
+    def _check_busy(self, error: sqlite3.Error) -> None:
         """Raises StoreError unless it is worth waiting for another process."""
         now = time.monotonic()
         self._busy_since = self._busy_since or now
@@ -165,9 +165,12 @@ class Database:
         future: asyncio.Future[T] = loop.create_future()
         self._batch.append((job, future))
         if not self._flushing and not self._committing:
-            self._flushing = True
-            loop.call_soon(self._flush)
+            self._flush_soon()
         return await future
+
+    def _flush_soon(self) -> None:
+        self._flushing = True
+        asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         """Run the jobs that have come together, and commit them as one."""
@@ -177,7 +180,7 @@ class Database:
         results: list[_Result] = []
         try:
             self.db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as e:
+        except sqlite3.Error as e:
             try:
                 self._check_busy(e)
             except StoreError as told:
@@ -195,6 +198,14 @@ class Database:
                     results.append((future, job(), None))
                 except TinyflowError as e:  # refused before it wrote anything
                     results.append((future, None, e))
+                except sqlite3.Error:
+                    raise
+                except Exception as e:  # noqa: BLE001  it may have written half: the others begin anew
+                    self._roll_back()
+                    _deliver([(future, None, e)])
+                    self._batch = [other for other in batch if other[1] is not future] + self._batch
+                    self._flush_soon()
+                    return
             if self._full:
                 self._commit_on_thread(results)
                 return
@@ -231,8 +242,7 @@ class Database:
             results = self._failed([(_nothing, future) for future, _, _ in results], error)
         _deliver(results)
         if self._batch and not self._flushing:  # once those just delivered have had their say
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._flush_soon()
 
     def _commit_batches(self) -> None:
         while (commit := self._commits.get()) is not None:

@@ -22,14 +22,16 @@ IMAGES = 512
 class Held:
     """An image, and the newest journal row it has in it."""
 
-    __slots__ = ("foreign_seq", "id", "image", "n", "version")
+    __slots__ = ("foreign_seq", "id", "image", "n", "version", "worker")
 
-    def __init__(self, image: RunImage, id: int, n: int, version: int) -> None:
+    def __init__(self, image: RunImage, id: int, n: int, version: int, worker: str) -> None:
         self.image = image
         self.id = id
         """Its number in the file."""
         self.n = n
         self.version = version
+        self.worker = worker
+        """Who executes the run, as lists say."""
         self.foreign_seq = 0
         """Newest lifecycle event that came from the file, and so maybe from another process."""
 
@@ -59,7 +61,7 @@ class Images:
     def add(self, image: RunImage, id: int) -> None:
         """A run just created."""
         self._shapes[image.new.definition] = image.shape
-        self._keep(image.new.run, Held(image, id, 0, self.version))
+        self._keep(image.new.run, Held(image, id, 0, self.version, image.new.worker))
 
     def unchanged(self) -> bool:
         """Whether no other process wrote since an image was last caught up."""
@@ -78,8 +80,20 @@ class Images:
         if held is None:
             return self._rebuild(run)
         if held.version != self.version:
+            if not self._is_there(held):
+                self.drop(run)
+                return self._rebuild(run)
             self._catch_up(held, self._execute)
         return held
+
+    def _is_there(self, held: Held) -> bool:
+        """Whether the run was not deleted meanwhile; another may have got its number since."""
+        image = held.image
+        sql = "SELECT worker FROM runs WHERE id=? AND run=? AND created=?"
+        row = self._execute(sql, (held.id, image.new.run, image.created_at)).fetchone()
+        if row is not None:
+            held.worker = row[0]
+        return row is not None
 
     def _rebuild(self, run: str) -> Held | None:
         held = self.read(run, self._execute)
@@ -88,13 +102,14 @@ class Images:
         return held
 
     def read(self, run: str, execute: Execute) -> Held | None:
-        sql = "SELECT id, body FROM runs JOIN journal ON journal.run = id AND n = 0 WHERE runs.run=?"
+        sql = "SELECT id, worker, body FROM runs JOIN journal ON journal.run = id AND n = 0 WHERE runs.run=?"
         row = execute(sql, (run,)).fetchone()
         if row is None:
             return None
-        id, body = row
+        id, worker, body = row
         new, at = codec.new_of(body)
-        held = Held(RunImage(new, self._shape(new.definition, execute), at), id, 0, self.version)
+        image = RunImage(new, self._shape(new.definition, execute), at)
+        held = Held(image, id, 0, self.version, worker)
         outcome = held.image.begin()
         held.image.events = list(outcome.events)
         self._catch_up(held, execute)

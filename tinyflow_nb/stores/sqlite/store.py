@@ -142,7 +142,7 @@ class SqliteStore:
         before = (image.status, image.parked)
         outcome = image.take_one(unit, worker, lease, at)
         self._append(held, codec.row_of_take(unit.name, worker, lease, at))
-        if before != (image.status, image.parked) or trigger.kind == "lease":
+        if before != (image.status, image.parked) or worker != held.worker:
             self._update_summary(held, worker)
         return self._with_values(outcome)
 
@@ -152,13 +152,12 @@ class SqliteStore:
 
     def _update_summary(self, held: Held, worker: str) -> None:
         image = held.image
+        held.worker = worker or held.worker
         error = (image.error or {}).get("message", "")
         self._execute(
-            "UPDATE runs SET status=?, finished=?, touched=?, waiting=?, error=?,"
-            " worker=CASE WHEN ?='' THEN worker ELSE ? END WHERE id=?",
-            (image.status, image.finished_at, image.touched_at, image.parked, error, worker, worker,
-             held.id),
-        )  # fmt: skip
+            "UPDATE runs SET status=?, finished=?, touched=?, waiting=?, error=?, worker=? WHERE id=?",
+            (image.status, image.finished_at, image.touched_at, image.parked, error, held.worker, held.id),
+        )
 
     def renew(self, claims: Sequence[tuple[str, str, int]], lease: float) -> list[tuple[str, str, int]]:
         until = self.now() + lease
