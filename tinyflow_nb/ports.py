@@ -38,7 +38,8 @@ class DefinitionStore(Protocol):
     """Definitions by content hash, and the names and versions that point to them."""
 
     async def put(self, definition: ChainDefinition) -> None:
-        """Keep it under its hash; the same hash again changes nothing."""
+        """Keep it under its hash; the same hash again changes nothing, but shows that it is of use: one
+        that no run and no version names may be forgotten a day after it was last put."""
         ...
 
     async def get(self, hash: str) -> ChainDefinition | None: ...

@@ -54,7 +54,7 @@ class Engine:
             suspended_ttl: seconds after which a run nobody answered is cancelled.
             overrides: functions that replace nodes' bodies, by node id; for tests.
         """
-        self.registry = Registry(definitions)
+        self.registry = Registry(definitions, states.now)
         self.bus = events or EventBus()
         self._store = states
         self._scheduler = scheduler

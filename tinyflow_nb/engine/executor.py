@@ -141,7 +141,10 @@ class ChainExecutor(Engine):
                     definition = await self.registry.get(header.definition)
                     return await result_of(self._store, header, shape_of(definition))
                 if not people and header.status is Status.SUSPENDED:
-                    raise suspension(await self.state(run_id))
+                    state = await self.state(run_id)
+                    if state.status is not Status.SUSPENDED:
+                        continue  # somebody answered just now
+                    raise suspension(state)
                 self._following.follow(run_id, header.seq)
                 try:
                     await asyncio.wait_for(changed, None if until is None else until - loop.time())

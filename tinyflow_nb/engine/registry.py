@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -13,6 +14,10 @@ Chain = str | ChainDefinition
 """`name`, `name@3`, a definition, or a definition's JSON."""
 
 
+PUT_SECONDS = 3600.0
+"""A definition that is used is put again once so much time has passed."""
+
+
 class Resolved(NamedTuple):
     definition: ChainDefinition
     ref: str
@@ -20,8 +25,11 @@ class Resolved(NamedTuple):
 
 
 class Registry:
-    def __init__(self, store: DefinitionStore) -> None:
+    def __init__(self, store: DefinitionStore, now: Callable[[], float]) -> None:
         self._store = store
+        self._now = now
+        self._put: dict[str, float] = {}
+        """When definitions were put, by hash: a store may forget one that no run has used for long."""
         self._kept: dict[str, ChainDefinition] = {}
         """Definitions by hash: content that can't change, so it is not state."""
 
@@ -73,14 +81,18 @@ class Registry:
         return await self._store.published(name)
 
     async def _keep(self, definition: ChainDefinition) -> None:
-        if definition.hash not in self._kept:
+        now = self._now()
+        if now - self._put.get(definition.hash, 0.0) > PUT_SECONDS:
             await self._store.put(definition)
+            self._put[definition.hash] = now
             self._remember(definition)
 
     def _remember(self, definition: ChainDefinition) -> None:
         self._kept[definition.hash] = definition
         if len(self._kept) > 256:
-            del self._kept[next(iter(self._kept))]
+            oldest = next(iter(self._kept))
+            del self._kept[oldest]
+            self._put.pop(oldest, None)
 
     async def _unknown(self, name: str, version: str) -> str:
         if version:
