@@ -123,6 +123,10 @@ class InvalidOperation(TinyflowError):
     """What was asked does not fit the run's status; nothing changed."""
 
 
+class ServiceError(TinyflowError):
+    """A service of `tinyflow-nb services` can't be started, stopped or found."""
+
+
 class StoreError(TinyflowError):
     """The store can't be used: corrupt, read-only, full, busy, or of a newer version."""
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of
+from tinyflow_nb.cli.services import services
 from tinyflow_nb.cli.tree import RunTree, since
 from tinyflow_nb.engine.connect import connect
 from tinyflow_nb.engine.executor import ChainExecutor
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(services, name="services")
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 

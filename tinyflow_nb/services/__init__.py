@@ -1,0 +1,27 @@
+"""A real Redis and a real RocketMQ on this machine, for development and tests. Loopback only."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from tinyflow_nb.errors import MissingExtra
+
+if find_spec("psutil") is None:
+    raise MissingExtra("tinyflow-nb services", "services")
+
+from tinyflow_nb.services.manage import NAMES, Addresses, down, reset, up
+from tinyflow_nb.services.places import services_folder
+from tinyflow_nb.services.progress import Progress
+from tinyflow_nb.services.status import Service, status
+
+__all__ = [
+    "NAMES",
+    "Addresses",
+    "Progress",
+    "Service",
+    "down",
+    "reset",
+    "services_folder",
+    "status",
+    "up",
+]

@@ -1,0 +1,196 @@
+"""Start and stop the services. Everything is recorded at once: a killed command leaves no mystery."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tinyflow_nb.errors import ServiceError
+from tinyflow_nb.services import processes, redis_server, rocketmq
+from tinyflow_nb.services.jars import fetch_jars
+from tinyflow_nb.services.java import find_java
+from tinyflow_nb.services.parts import NAMESERVER, REDIS, ROCKETMQ, SERVICES, Part, runs
+from tinyflow_nb.services.places import (
+    DATA,
+    Record,
+    downloads_folder,
+    locked,
+    read_record,
+    services_folder,
+    write_record,
+)
+from tinyflow_nb.services.ports import LOOPBACK, choose_port
+from tinyflow_nb.services.progress import Progress, Silent
+
+NAMES = tuple(SERVICES)
+
+
+class Addresses(NamedTuple):
+    """What `connect(redis, scheduler=rocketmq)` takes; "" for a service that was not asked for."""
+
+    redis: str
+    rocketmq: str
+
+
+def addresses(ports: Mapping[str, int], names: Iterable[str] = NAMES) -> Addresses:
+    wanted = [name for name in names if name in ports]
+    return Addresses(
+        f"redis://{LOOPBACK}:{ports['redis']}/0" if "redis" in wanted else "",
+        f"rocketmq://{LOOPBACK}:{ports['rocketmq']}" if "rocketmq" in wanted else "",
+    )
+
+
+def up(
+    names: Sequence[str] = NAMES,
+    *,
+    folder: Path | None = None,
+    redis_port: int | None = None,
+    rocketmq_port: int | None = None,
+    topics: Mapping[str, str] = rocketmq.TOPICS,
+    groups: Sequence[str] = rocketmq.GROUPS,
+    progress: Progress | None = None,
+) -> Addresses:
+    """Start what does not run yet, and wait until it answers. Ports stay as they were the last time.
+
+    `topics` (name: NORMAL, DELAY, FIFO or TRANSACTION) and `groups` are added when RocketMQ starts; those it
+    knows stay as they are.
+
+    Raises:
+        ServiceError: a port is in use, a download failed, or a service does not start; the message has
+            the end of its log.
+        MissingExtra: no Java, or nothing to download with.
+    """
+    _check(names)
+    shown = progress or Silent()
+    home = services_folder(folder)
+    with locked(home):
+        record = read_record(home)
+        if "redis" in names:
+            _redis_up(home, record, redis_port, shown)
+        if "rocketmq" in names:
+            _rocketmq_up(home, record, rocketmq_port, topics, groups, shown)
+        return addresses(record.ports, names)
+
+
+def down(
+    names: Sequence[str] = NAMES, *, folder: Path | None = None, progress: Progress | None = None
+) -> list[str]:
+    """Stop them and keep their data; returns the names of those that ran.
+
+    Raises:
+        ServiceError: one does not end.
+    """
+    _check(names)
+    home = services_folder(folder)
+    with locked(home):
+        return _down(names, home, progress or Silent())
+
+
+def reset(*, folder: Path | None = None, progress: Progress | None = None) -> None:
+    """Stop both and delete their data, topics and ports; downloads are kept.
+
+    Raises:
+        ServiceError: one does not end, or its data can't be deleted.
+    """
+    home = services_folder(folder)
+    with locked(home):
+        _down(NAMES, home, progress or Silent())
+        try:
+            for name in DATA:
+                if (home / name).exists():
+                    shutil.rmtree(home / name)
+        except OSError as e:
+            raise ServiceError(f"can't delete {e.filename}: {e.strerror}") from None
+        (home / "services.json").unlink(missing_ok=True)
+
+
+def _redis_up(home: Path, record: Record, wanted: int | None, shown: Progress) -> None:
+    if _keeps_running(REDIS, home, record, wanted):
+        return
+    server = redis_server.find_redis()
+    record.ports["redis"] = choose_port("Redis", wanted, record.ports.get("redis"))
+    record.versions["redis"] = server.version
+    shown.step(f"starting Redis {server.version}")
+    _started(REDIS, redis_server.launch(home, server.program, record.ports["redis"]), home, record)
+
+
+def _rocketmq_up(
+    home: Path, record: Record, wanted: int | None, topics: Mapping[str, str], groups: Sequence[str],
+    shown: Progress,
+) -> None:  # fmt: skip
+    if _keeps_running(ROCKETMQ, home, record, wanted) and _keeps_running(NAMESERVER, home, record, None):
+        return
+    java = find_java()
+    jars = fetch_jars(downloads_folder(), shown)
+    ports = record.ports
+    if not runs(NAMESERVER, home, record):
+        ports["nameserver"] = choose_port("RocketMQ's name server", None, ports.get("nameserver"))
+    if not runs(ROCKETMQ, home, record):
+        ports["rocketmq"] = choose_port("RocketMQ", wanted, ports.get("rocketmq"))
+        kept = ports.get("broker")
+        ports["broker"] = choose_port("RocketMQ's broker", None, kept, rocketmq.BROKER_NEIGHBOURS)
+        for inner in ("remoting", "metrics"):
+            ports[inner] = choose_port(f"RocketMQ's {inner}", None, ports.get(inner))
+        rocketmq.prepare(home, ports, topics, groups)
+    record.versions |= {"rocketmq": rocketmq.VERSION, "java": java.version}
+    shown.step(f"starting RocketMQ {rocketmq.VERSION} (Java {java.version})")
+    if not runs(NAMESERVER, home, record):
+        _started(NAMESERVER, rocketmq.launch_nameserver(home, java.program, jars), home, record)
+    if not runs(ROCKETMQ, home, record):
+        pid = rocketmq.launch_proxy(home, java.program, jars, ports["nameserver"])
+        _started(ROCKETMQ, pid, home, record)
+
+
+def _started(part: Part, pid: int, home: Path, record: Record) -> None:
+    """Record it first, then wait; what does not get ready is stopped again."""
+    record.pids[part.name] = pid
+    write_record(home, record)
+    try:
+        processes.wait_ready(
+            part.title, pid, part.mark(home), lambda: part.answers(record), part.log(home), part.ready_within
+        )
+        if exposed := processes.open_listeners(pid):
+            raise ServiceError(f"{part.title} would be open to the network at {', '.join(exposed)}; stopped")
+    except BaseException:
+        processes.stop(pid, part.mark(home), grace=0)
+        raise
+
+
+def _keeps_running(part: Part, home: Path, record: Record, wanted: int | None) -> bool:
+    """
+    Raises:
+        ServiceError: it runs at another port than the one wanted, or does not answer.
+    """
+    if not runs(part, home, record):
+        return False
+    port = record.ports[part.name]
+    if wanted not in (None, port):
+        raise ServiceError(f"{part.title} runs at port {port} already; `tinyflow-nb services down` first")
+    processes.wait_ready(
+        part.title, record.pids[part.name], part.mark(home), lambda: part.answers(record), part.log(home),
+        part.ready_within,
+    )  # fmt: skip
+    return True
+
+
+def _down(names: Sequence[str], home: Path, shown: Progress) -> list[str]:
+    record = read_record(home)
+    stopped = []
+    for name in reversed(NAMES):
+        running = [part for part in reversed(SERVICES[name]) if name in names and runs(part, home, record)]
+        if running:
+            shown.step(f"stopping {running[0].title}")
+            stopped.append(name)
+        for part in running:
+            processes.stop(record.pids[part.name], part.mark(home), part.grace)
+            del record.pids[part.name]
+            write_record(home, record)
+    return stopped
+
+
+def _check(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in NAMES:
+            raise ServiceError(f"there is no service {name!r}; there are {' and '.join(NAMES)}")

@@ -1,0 +1,101 @@
+"""Processes that outlive the command that started them."""
+
+from __future__ import annotations
+
+import ipaddress
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from tinyflow_nb.errors import ServiceError
+
+TAIL = 12
+"""Lines of a log that an error shows."""
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Those of this process: somebody must wait for them when they end."""
+
+
+def start(
+    command: Sequence[str | Path], log: Path, cwd: Path, environment: Mapping[str, str] | None = None
+) -> int:
+    """Start it apart from this terminal and return its id; what it prints goes to `log`."""
+    with log.open("wb") as output:
+        child = subprocess.Popen(  # noqa: S603
+            [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            cwd=cwd, env=environment, start_new_session=True,
+        )  # fmt: skip
+    _children[child.pid] = child
+    return child.pid
+
+
+def is_ours(pid: int | None, mark: str) -> bool:
+    """Whether the process lives and has `mark` among its arguments; ids are used again by others."""
+    if pid is None:
+        return False
+    if pid in _children and _children[pid].poll() is not None:
+        del _children[pid]
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and mark in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def memory(pid: int) -> int:
+    """Resident bytes."""
+    return int(psutil.Process(pid).memory_info().rss)
+
+
+def open_listeners(pid: int) -> list[str]:
+    """Those of its listeners that others than this machine could reach."""
+    connections = psutil.Process(pid).net_connections("inet")
+    listeners = [c.laddr for c in connections if c.status == psutil.CONN_LISTEN]
+    return [f"{a.ip}:{a.port}" for a in listeners if not ipaddress.ip_address(a.ip).is_loopback]
+
+
+def stop(pid: int, mark: str, grace: float) -> None:
+    """Ask it to end; end it after `grace` seconds.
+
+    Raises:
+        ServiceError: it lives on.
+    """
+    for signal, patience in (("terminate", grace), ("kill", 10.0)):
+        if not is_ours(pid, mark):
+            return
+        try:
+            getattr(psutil.Process(pid), signal)()
+        except psutil.NoSuchProcess:
+            return
+        if _within(patience, lambda: not is_ours(pid, mark)):
+            return
+    raise ServiceError(f"process {pid} ({mark}) does not end; end it by hand")
+
+
+def wait_ready(what: str, pid: int, mark: str, ready: Callable[[], bool], log: Path, timeout: float) -> None:
+    """Until `ready()`.
+
+    Raises:
+        ServiceError: it ended, or was not ready within `timeout` seconds; with the end of its log.
+    """
+    if _within(timeout, lambda: ready() or not is_ours(pid, mark)) and is_ours(pid, mark):
+        return
+    how = f"was not ready within {timeout:g} s" if is_ours(pid, mark) else "ended at once"
+    raise ServiceError(f"{what} {how}; its log, {log}, ends with:\n{_tail(log)}")
+
+
+def _within(timeout: float, true: Callable[[], bool]) -> bool:
+    end = time.monotonic() + timeout
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
+    return "\n".join(f"  {line}" for line in lines[-TAIL:]) or "  (nothing)"

@@ -1,0 +1,161 @@
+"""RocketMQ: a name server, and a proxy that embeds the broker. Clients talk to the proxy alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tinyflow_nb.errors import ServiceError
+from tinyflow_nb.services import processes
+from tinyflow_nb.services.places import packaged, write_config
+from tinyflow_nb.services.ports import LOOPBACK
+
+VERSION = "5.3.3"
+TOPICS: Mapping[str, str] = {
+    "workflow_node_execution": "NORMAL",
+    "workflow_node_delay": "DELAY",
+    "workflow_task_monitor": "NORMAL",
+}
+"""Each topic takes messages of its own type only."""
+GROUPS = ("tinyflow_workers",)
+READY_WITHIN = 120.0
+GRACE = 5.0
+"""Seconds. It would take 45 to end by itself; what it took in is in the system's hands by then."""
+FULL_DISK = 0.9
+"""From here on the broker takes no more messages."""
+BROKER_NEIGHBOURS = (-2, 1)
+"""It listens beside its port, too."""
+_HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_HTTP2_SETTINGS = 4
+
+
+def mark(folder: Path, part: str) -> str:
+    """The argument by which the process is known to be ours."""
+    return f"-Dtinyflow.{part}={folder / 'rocketmq'}"
+
+
+def log(folder: Path, part: str) -> Path:
+    return folder / "rocketmq" / "logs" / f"{part}.log"
+
+
+def prepare(folder: Path, ports: Mapping[str, int], topics: Mapping[str, str], groups: Sequence[str]) -> None:
+    """Write what the servers read when they start.
+
+    Raises:
+        ServiceError: the disk is too full.
+    """
+    home = folder / "rocketmq"
+    for name in ("conf", "logs", "nameserver", "store/config"):
+        (home / name).mkdir(parents=True, exist_ok=True)
+    disk = shutil.disk_usage(home)
+    if disk.used / disk.total > FULL_DISK:
+        raise ServiceError(
+            f"the disk of {folder} is {disk.used / disk.total:.0%} full; RocketMQ takes messages only below"
+            f" {FULL_DISK:.0%}: free some space or choose a folder on another disk"
+        )
+    values = {"run": home, "store": home / "store", **ports}
+    for name in ("broker.conf", "nameserver.conf", "proxy.json", "logback.xml", "loopback.btm"):
+        write_config(name, home / "conf" / name, **values)
+    config = home / "store" / "config"
+    _add_missing(config / "topics.json", "topicConfigTable", {t: _topic(t, k) for t, k in topics.items()}, {})
+    _add_missing(
+        config / "subscriptionGroup.json", "subscriptionGroupTable", {g: _group(g) for g in groups},
+        {"forbiddenTable": {}},
+    )  # fmt: skip
+
+
+def _add_missing(file: Path, table: str, entries: dict[str, Any], other: dict[str, Any]) -> None:
+    """The broker keeps these files itself; what it has there stays."""
+    version = {"counter": 1, "stateVersion": 0, "timestamp": 1}
+    document = json.loads(file.read_text("utf-8")) if file.is_file() else {"dataVersion": version, **other}
+    document[table] = entries | document.get(table, {})
+    file.write_text(json.dumps(document), "utf-8")
+
+
+def _topic(name: str, type: str) -> dict[str, Any]:
+    return {
+        "attributes": {"message.type": type},
+        "order": False,
+        "perm": 6,
+        "readQueueNums": 4,
+        "topicFilterType": "SINGLE_TAG",
+        "topicName": name,
+        "topicSysFlag": 0,
+        "writeQueueNums": 4,
+    }
+
+
+def _group(name: str) -> dict[str, Any]:
+    return {
+        "attributes": {},
+        "brokerId": 0,
+        "consumeBroadcastEnable": True,
+        "consumeEnable": True,
+        "consumeFromMinEnable": True,
+        "consumeMessageOrderly": False,
+        "consumeTimeoutMinute": 15,
+        "groupName": name,
+        "groupRetryPolicy": {"type": "CUSTOMIZED"},
+        "groupSysFlag": 0,
+        "notifyConsumerIdsChangedEnable": True,
+        "retryMaxTimes": 16,
+        "retryQueueNums": 1,
+        "whichBrokerWhenConsumeSlowly": 1,
+    }
+
+
+def launch_nameserver(folder: Path, java: Path, jars: Sequence[Path]) -> int:
+    conf = folder / "rocketmq" / "conf"
+    main = ["org.apache.rocketmq.namesrv.NamesrvStartup", "-c", str(conf / "nameserver.conf")]
+    return _launch(folder, "nameserver", java, jars, ["-Xmx128m"], main)
+
+
+def launch_proxy(folder: Path, java: Path, jars: Sequence[Path], nameserver: int) -> int:
+    conf = folder / "rocketmq" / "conf"
+    main = ["org.apache.rocketmq.proxy.ProxyStartup", "-pm", "local", "-n", f"{LOOPBACK}:{nameserver}",
+            "-pc", str(conf / "proxy.json"), "-bc", str(conf / "broker.conf")]  # fmt: skip
+    return _launch(folder, "rocketmq", java, jars, ["-Xmx512m", "-XX:MaxDirectMemorySize=512m"], main)
+
+
+def _launch(
+    folder: Path, part: str, java: Path, jars: Sequence[Path], limits: list[str], main: list[str]
+) -> int:
+    home = folder / "rocketmq"
+    agent = next(jar for jar in jars if jar.name.startswith("byteman-"))
+    options = [
+        mark(folder, part),
+        f"-javaagent:{agent}=script:{home / 'conf' / 'loopback.btm'},boot:{agent}",
+        f"-Duser.home={home}",
+        f"-Drocketmq.client.logRoot={home / 'logs'}",
+        f"-Drmq.logback.configurationFile={(home / 'conf' / 'logback.xml').as_uri()}",
+        f"-Drmq.log.file={log(folder, part)}",
+    ]
+    classes = ["-cp", os.pathsep.join(map(str, jars))]
+    command = [str(java), *packaged("jvm.flags").split(), *limits, *options, *classes, *main]
+    output = home / "logs" / f"{part}.out"
+    return processes.start(command, output, home, {**os.environ, "ROCKETMQ_HOME": str(home)})
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody listens at the port."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def answers(port: int) -> bool:
+    """Whether a gRPC server at the port says hello."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+            connection.sendall(_HTTP2_HELLO)
+            frame = connection.recv(9)
+    except OSError:
+        return False
+    return len(frame) == 9 and frame[3] == _HTTP2_SETTINGS
