@@ -1,0 +1,211 @@
+"""A real JupyterLab, started once, and a Chromium that opens notebooks in it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+START_SECONDS = 60
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+]  # fmt: skip
+WATCH = """
+window.seen = {statuses: [], texts: []};
+new MutationObserver((changes) => {
+  for (const {target, type} of changes) {
+    const element = target.nodeType === 1 ? target : target.parentElement;
+    const node = element?.closest?.('[data-node]');
+    if (type === 'attributes' && node) seen.statuses.push(`${node.dataset.node} ${node.dataset.status}`);
+    const stream = element?.closest?.('.tf-stream');
+    if (stream && seen.texts.at(-1) !== stream.textContent) seen.texts.push(stream.textContent);
+  }
+}).observe(document, {subtree: true, childList: true, characterData: true, attributeFilter: ['data-status']});
+"""
+"""Remembers what a reader saw: each status a node took, each text a stream showed."""
+
+
+def _missing(what: str) -> None:
+    """A missing service skips here and fails in CI."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """(address, its folder) of a JupyterLab that knows nothing of the user's."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        _missing("no JupyterLab: pip install 'tinyflow-nb[lab]'")
+    folder = tmp_path_factory.mktemp("lab")
+    root = folder / "root"
+    root.mkdir()
+    notices = folder / "lab_settings_dir" / "@jupyterlab" / "apputils-extension"
+    notices.mkdir(parents=True)
+    (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TINYFLOW_")}
+    environment["TINYFLOW_STORE"] = f"sqlite:///{folder / 'runs.db'}"
+    for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
+        environment[f"JUPYTER_{name}"] = str(folder / name.lower())
+    for name in ("SETTINGS_DIR", "WORKSPACES_DIR"):
+        environment[f"JUPYTERLAB_{name}"] = str(folder / f"lab_{name.lower()}")
+    environment["IPYTHONDIR"] = str(folder / "ipython")
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [
+                sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+                f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
+                "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
+                f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True",
+                "--LabApp.news_url=null",
+            ],
+            env=environment, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(address, server, folder / "log")
+        yield address, root
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            urllib.request.urlopen(f"{address}/api/status", timeout=5).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """For one module: a running sync Playwright would disturb asyncio tests behind it."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        _missing("no chromium on this machine: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield started
+        started.close()
+
+
+class Page:
+    """One notebook, open in Lab."""
+
+    def __init__(self, browser: Any, address: str, name: str) -> None:
+        self.page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        self.page.set_default_timeout(30_000)
+        self.page.add_init_script(WATCH)
+        self._address, self._name = address, name
+        self.open()
+
+    def open(self) -> None:
+        self.page.goto(f"{self._address}/lab/tree/{self._name}?reset")
+        self.page.wait_for_function(
+            "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+        )
+
+    def command(self, name: str, arguments: dict[str, Any] | None = None) -> None:
+        self.page.evaluate(
+            "([name, a]) => void jupyterapp.commands.execute(name, a)", [name, arguments or {}]
+        )
+
+    def run_all(self) -> None:
+        """Returns at once."""
+        self.command("notebook:run-all-cells")
+
+    def until(self, condition: str, argument: Any = None) -> None:
+        """Wait for a JavaScript condition."""
+        self.page.wait_for_function(condition, arg=argument)
+
+    def until_executed(self, cell: int) -> None:
+        self.until(
+            "(i) => jupyterapp.shell.currentWidget.content.widgets[i].model.executionCount > 0"
+            " && jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'",
+            cell,
+        )
+
+    def outputs(self, cell: int) -> list[dict[str, Any]]:
+        """What the notebook would save."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "(i) => jupyterapp.shell.currentWidget.context.model.toJSON().cells[i].outputs", cell
+        )
+        return found
+
+    def last_picture(self, cell: int = 1) -> dict[str, str]:
+        """By mime type, once it has replaced the live view."""
+        self.until(
+            "(i) => jupyterapp.shell.currentWidget.context.model.toJSON().cells[i].outputs"
+            ".every((output) => !('application/vnd.jupyter.widget-view+json' in (output.data ?? {})))",
+            cell,
+        )
+        return {mime: "".join(parts) for mime, parts in self.outputs(cell)[0]["data"].items()}
+
+    def text(self, cell: int) -> str:
+        """What a cell printed, and its value."""
+        parts = []
+        for output in self.outputs(cell):
+            parts.append(output.get("text") or output.get("data", {}).get("text/plain") or "")
+            parts.append("\n".join(output.get("traceback", [])))
+        return "".join("".join(part) for part in parts)
+
+    def seen(self, what: str) -> list[str]:
+        found: list[str] = self.page.evaluate(f"window.seen.{what}")
+        return found
+
+    def screenshot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def close(self) -> None:
+        """With its kernel: a session is found again by the notebook's path."""
+        self.page.evaluate("() => jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
+        self.page.close()
+
+
+OpenNotebook = Callable[[str, list[str]], Page]
+
+
+@pytest.fixture
+def open_notebook(lab: tuple[str, Path], browser: Any, tmp_path: Path) -> Iterator[OpenNotebook]:
+    """`open_notebook("name", cells)`; every notebook of a test shares the test's own store."""
+    address, root = lab
+    opened: list[Page] = []
+
+    def open_(name: str, cells: list[str]) -> Page:
+        store = f"sqlite:///{tmp_path / 'runs.db'}"
+        setup = f"import os\nos.environ['TINYFLOW_STORE'] = {store!r}\n%load_ext tinyflow_nb"
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(text) for text in [setup, *cells]]
+        )
+        notebook.metadata["kernelspec"] = {
+            "name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python",
+        }  # fmt: skip
+        nbformat.write(notebook, root / f"{name}.ipynb")
+        opened.append(Page(browser, address, f"{name}.ipynb"))
+        return opened[-1]
+
+    yield open_
+    for page in opened:
+        page.close()
