@@ -6,7 +6,7 @@ from tinyflow_nb.errors import DefinitionError, Problem
 
 
 class CellDefinitionError(DefinitionError):
-    """A DefinitionError that shows the cell's lines. Line 1 is the one below `%%tinyflow`."""
+    """A DefinitionError that shows the cell's lines."""
 
     def __init__(self, error: DefinitionError, body: str) -> None:
         super().__init__(error.problems, error.name)
@@ -14,7 +14,7 @@ class CellDefinitionError(DefinitionError):
 
     def _render_traceback_(self) -> list[str]:
         count = "1 mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
-        head = f"DefinitionError: {self.name}: {count}; nothing was run (line 1 is the one below %%tinyflow)"
+        head = f"DefinitionError: {self.name}: {count}; nothing was run"
         return [head, *[line for problem in self.problems for line in told(problem, self._body)]]
 
 

@@ -34,7 +34,8 @@ def run_cell(shell: Any, line: str, body: str) -> Any:
         return None
     name, before = _name(arguments, shell.user_ns)
     bindings = read_bindings(arguments.values.get("--bind", []), shell.user_ns)
-    definition = _parse(body, name, bindings)
+    # The magic's own line stays as an empty one: lines count as the reader sees them in the cell.
+    definition = _parse("\n" + body, name, bindings)
     session = get_session()
     newest = before.last if before is not None and before.has_run else None
     handle = ChainHandle(session, definition, bindings=bindings, newest=newest)

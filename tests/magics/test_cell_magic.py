@@ -116,11 +116,11 @@ def test_mistakes_are_shown_under_their_lines(notebook: Notebook, session: Sessi
     """Rules 31-37: all of them, at line and column, and nothing runs."""
     ran = notebook.run("%%tinyflow c\ndef a(text):\n    return lenght(text)\n\ndef b(a): ...")
     assert isinstance(ran.error, DefinitionError)
-    assert [(p.line, p.column) for p in ran.error.problems] == [(2, 12), (4, 5)]
+    assert [(p.line, p.column) for p in ran.error.problems] == [(3, 12), (5, 5)]
     lines = ran.told.splitlines()
-    assert lines[0] == "DefinitionError: c: 2 mistakes; nothing was run (line 1 is the one below %%tinyflow)"
+    assert lines[0] == "DefinitionError: c: 2 mistakes; nothing was run"
     assert lines[2:5] == [
-        "  line 2 |     return lenght(text)",
+        "  line 3 |     return lenght(text)",
         "         |            ^",
         "         'lenght' is not defined",
     ]
@@ -268,8 +268,8 @@ def test_a_failure_points_into_the_cell(notebook: Notebook) -> None:
     assert ran_cell.error is None
     ran = notebook.run("await c.last")
     assert isinstance(ran.error, ChainFailed)
-    assert "> a failed (line 2, attempt 1): ZeroDivisionError: division by zero" in ran.told
-    assert "line 2, in a\n    return 1 / 0" in ran.told
+    assert "> a failed (line 3, attempt 1): ZeroDivisionError: division by zero" in ran.told
+    assert "line 3, in a\n    return 1 / 0" in ran.told
     assert "site-packages" not in ran.told
 
 
