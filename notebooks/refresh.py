@@ -44,7 +44,7 @@ async def execute(path: Path, *, timeout: int = 300) -> nbformat.NotebookNode:
 
 
 def main(names: list[str]) -> None:
-    paths = [HERE / name for name in names] or sorted(HERE.glob("*.ipynb"))
+    paths = [HERE / f"{name.removesuffix('.ipynb')}.ipynb" for name in names] or sorted(HERE.glob("*.ipynb"))
     for path in paths:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["TINYFLOW_STORE"] = f"sqlite:///{folder}/runs.db"  # the kernel inherits it
