@@ -10,7 +10,7 @@ BUILD := build
 WHEEL := $(BUILD)/wheel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test notebooks bench lint format pictures lock clean wheel browser
+.PHONY: help setup demo lab test bench lint format pictures lock clean wheel browser
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -25,12 +25,6 @@ lab: setup ## Open the quickstart notebook in JupyterLab
 
 test: lint wheel browser ## Check style and types, then run every test against the built wheel
 	PYTHONPATH=$(abspath $(WHEEL)) WHEEL_UNDER_TEST=$(abspath $(WHEEL)) $(BIN)/pytest $(PYTEST_ARGS)
-	$(MAKE) --no-print-directory notebooks
-
-notebooks: wheel
-	rm -rf $(BUILD)/nbval && mkdir -p $(BUILD)/nbval
-	PYTHONPATH=$(abspath $(WHEEL)) TINYFLOW_STORE=sqlite:///$(abspath $(BUILD))/nbval/store.db \
-	  $(BIN)/pytest notebooks --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider
 
 bench: $(VENV)/.dev ## Measure against the bare floor and the other engines that are set up
 	$(BIN)/python bench/run.py
