@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from tinyflow_nb import ChainDefinition, ChainSuspended, UnknownRun, connect
+from tinyflow_nb import ChainDefinition, ChainFailed, ChainSuspended, UnknownRun, connect
 from tinyflow_nb.clock import ManualClock
 from tinyflow_nb.errors import StoreError
 from tinyflow_nb.model.trigger import Trigger
@@ -222,3 +222,67 @@ async def test_b15_a_form_is_told_to_who_cannot_wait():
         run = await executor.execute_async(define(ASK))
         with pytest.raises(ChainSuspended, match="Well"):
             await executor.wait(run, timeout=5, people=False)
+
+
+async def test_b16_until_sees_the_item_an_answer_is_for(wait_until):
+    source = """
+docs: list[int]
+@confirm(each='doc in docs', until='a or doc == 1', max_rounds=3)
+def a(doc) -> bool:
+    'Well?'
+"""
+    async with connect("memory://") as executor:
+        run = await executor.execute_async(define(source), {"docs": [1, 2]})
+        await wait_until(lambda: is_(executor, run, "SUSPENDED"))
+        await executor.resume_async(run, False, node="a[0]")
+        await executor.resume_async(run, False, node="a[1]#1")
+        await wait_until(lambda: is_(executor, run, "SUSPENDED"))
+        await executor.resume_async(run, True, node="a[1]#2")
+        assert await executor.wait(run, timeout=5) == [False, True]
+
+
+async def test_b16_until_sees_nodes_that_gave_none_and_those_that_stand_in(wait_until):
+    source = """
+def z() -> str | None:
+    return None
+
+@node(on_error="h")
+def broken() -> int:
+    raise ValueError
+
+def h(error) -> int:
+    return 7
+
+@confirm(until='a or (z is none and broken == 7)', max_rounds=3)
+def a(z, broken) -> bool:
+    'Well?'
+""".replace("z is none", "not z")
+    async with connect("memory://") as executor:
+        run = await executor.execute_async(define(source))
+        await wait_until(lambda: is_(executor, run, "SUSPENDED"))
+        await executor.resume_async(run, False, node="a")
+        assert await executor.wait(run, timeout=5) is False
+
+
+async def test_a8_a_skipped_item_is_null_for_who_takes_the_list_as_it_is():
+    source = """
+docs: list[int]
+@node(each="doc in docs", on_error="skip")
+def a(doc) -> int:
+    return 6 // doc
+
+def b(a) -> list:
+    return a
+"""
+    async with connect("memory://") as executor:
+        assert await executor.execute(define(source), {"docs": [2, 0, 1]}, timeout=5) == [3, None, 6]
+
+
+@pytest.mark.parametrize("value", ["'xxx'", "1"])
+async def test_a10_a_node_that_yields_for_ever_fails_before_it_fills_the_memory(value, monkeypatch):
+    from tinyflow_nb.nodes import code
+
+    monkeypatch.setattr(code, "MAX_BYTES", 100)
+    async with connect("memory://") as executor:
+        with pytest.raises(ChainFailed, match="yields more than any output may hold"):
+            await executor.execute(define(f"def a():\n    while True:\n        yield {value}\n"), timeout=5)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tinyflow_nb.engine.items import items_of
 from tinyflow_nb.errors import ResumeError
 from tinyflow_nb.language.expressions import evaluate
 from tinyflow_nb.language.forms import check_answer
@@ -11,11 +13,12 @@ from tinyflow_nb.language.values import from_json, to_json
 from tinyflow_nb.model.commit import Answer
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.state import ChainState, NodeState
+from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import item_of, node_of
 
 if TYPE_CHECKING:
     from tinyflow_nb.engine.plan import Plan
-    from tinyflow_nb.model.definition import ChainDefinition
+    from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
 
 
 def answer_step(
@@ -43,11 +46,33 @@ def answer_step(
     arrivals = () if is_item else shape_of(definition).nodes[spec.id].done
     repeat = False
     if spec.until and waiting[unit].round < spec.max_rounds:
-        outputs = {id: n.output for id, n in state.nodes.items() if n.output is not None}
-        scope = {**definition.constants, **state.inputs, **outputs, spec.id: from_json(text)}
-        skipped = [id for id, n in state.nodes.items() if n.status == "SKIPPED"]
-        repeat = not evaluate(spec.until, scope, skipped)
+        repeat = not _holds(definition, spec, state, item_of(unit), from_json(text))
     return Answer("answer", unit, text, answer_id, who, arrivals, repeat, waiting[unit].round)
+
+
+def _holds(
+    definition: ChainDefinition, spec: NodeDefinition, state: ChainState, item: int | None, value: Any
+) -> bool:
+    """Whether `until` holds with this answer: it sees what it would see where the node runs."""
+    stands_in = {id: _stand_in(state, node) for id, node in state.nodes.items()}
+    outputs = {id: n.output for id, n in stands_in.items() if n.status is Status.SUCCEEDED}
+    skipped = [id for id, n in stands_in.items() if n.status is Status.SKIPPED]
+    scope = {**definition.constants, **state.inputs, **outputs}
+
+    def look(expression: str, extra: Mapping[str, Any] | None = None) -> Any:
+        return evaluate(expression, {**scope, **(extra or {})}, skipped)
+
+    variables: dict[str, Any] = {}
+    if spec.each is not None and item is not None:
+        variables = dict(zip(spec.each.variables, items_of(spec.each, look)[item], strict=True))
+    return bool(look(spec.until, {**variables, spec.id: value}))
+
+
+def _stand_in(state: ChainState, node: NodeState) -> NodeState:
+    """Who speaks for a node: itself, or the handler of its failure."""
+    while node.status is Status.FAILED and node.handled_by:
+        node = state.nodes[node.handled_by]
+    return node
 
 
 def _unit(state: ChainState, waiting: dict[str, NodeState], node: str, answer_id: str) -> str | None:

@@ -81,12 +81,7 @@ def make_plan(
     """
     module = load_module(definition, bindings or {})
     shape = shape_of(definition)
-    produced = {
-        node.id: list[module.output_types.get(node.id) or Any]  # type: ignore[misc]
-        if node.each and module.output_types.get(node.id) is not None
-        else module.output_types.get(node.id)
-        for node in definition.nodes
-    }
+    produced = {node.id: _produced(node, module) for node in definition.nodes}
     nodes = {}
     for node in definition.nodes:
         executor = executors.get("code" if overrides and node.id in overrides else node.type)
@@ -111,6 +106,12 @@ def make_plan(
         if overrides and node.id in overrides:
             nodes[node.id].is_code = inspect.iscoroutinefunction(function)
     return Plan(definition, module, nodes, shape)
+
+
+def _produced(node: NodeDefinition, module: CellModule) -> Any:
+    """The type of what consumers get; a skipped item is null."""
+    output: Any = module.output_types.get(node.id)
+    return output if node.each is None or output is None else list[output | None]
 
 
 def _adapter(type: Any) -> TypeAdapter[Any] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow_nb.engine import reducer
 from tinyflow_nb.engine.call import Call
 from tinyflow_nb.engine.failures import describe, made_up
+from tinyflow_nb.engine.items import items_of
 from tinyflow_nb.engine.node_logs import catch_output
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.language.expressions import SkippedUsed
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from tinyflow_nb.engine.plan import NodePlan
     from tinyflow_nb.engine.workshop import Workshop
 
-MAX_ITEMS = 10_000
 MAX_OUTPUT = 64_000_000
 """Characters of JSON text one output may have."""
 LOST: tuple[Step, ...] = ()
@@ -31,10 +31,6 @@ LOST: tuple[Step, ...] = ()
 
 class NoMoreRounds(TinyflowError):
     """`until` never held, and the node says that this is a failure."""
-
-
-class TooManyItems(TinyflowError):
-    """`each` is over something that is no list, or a list that is too long."""
 
 
 class OutputTooLarge(TinyflowError):
@@ -90,31 +86,11 @@ class UnitRun:
         if definition.each is None:
             call.arguments  # noqa: B018  an expression in them may yet skip the node
             return None
-        each = definition.each
-        found = call.evaluate(each.items)
-        if not isinstance(found, list):
-            raise TooManyItems(f"each={each.items!r} gives {type(found).__name__}, not a list")
-        items = [self._item(each.variables, value) for value in found]
-        if each.condition:
-            items = [
-                item
-                for item in items
-                if call.evaluate(each.condition, dict(zip(each.variables, item, strict=True)))
-            ]
-        if len(items) > MAX_ITEMS:
-            raise TooManyItems(f"each={each.items!r} gives {len(items)} items; {MAX_ITEMS} are the most")
+        items = items_of(definition.each, call.evaluate)
         if not items:
             return self._settled("[]", None)
         texts = tuple(json.dumps(item, separators=(",", ":"), ensure_ascii=False) for item in items)
         return Expand("expand", self._claim.unit, self._claim.token, texts, definition.max_concurrency)
-
-    @staticmethod
-    def _item(variables: tuple[str, ...], value: Any) -> list[Any]:
-        if len(variables) == 1:
-            return [value]
-        if not isinstance(value, list) or len(value) != len(variables):
-            raise TooManyItems(f"an item can't be unpacked into {', '.join(variables)}: {str(value)[:80]}")
-        return list(value)
 
     # ------------------------------------------------------------------ the attempt
 
