@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from tinyflow_nb.errors import ValueNotJson
+from tinyflow_nb.language.values import MAX_BYTES
 from tinyflow_nb.ports import NodeCall, Produced
 from tinyflow_nb.settings import get_settings
 
@@ -58,6 +60,7 @@ class _Collected:
     def __init__(self, call: NodeCall) -> None:
         self._call = call
         self._values: list[Any] = []
+        self._size = 0
         self._final: Produced | None = None
 
     def ends(self, value: Any) -> bool:
@@ -67,6 +70,9 @@ class _Collected:
         if isinstance(value, Output):
             self._final = Produced(value.value, {})
             return True
+        self._size += len(value) if isinstance(value, str) else 1
+        if self._size > MAX_BYTES:  # it may yield for ever
+            raise ValueNotJson(f"node {self._call.node.id!r} yields more than any output may hold: stop it")
         self._values.append(value)
         self._call.emit("text" if isinstance(value, str) else "progress", value)
         return False
