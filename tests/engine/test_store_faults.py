@@ -94,7 +94,7 @@ def damage(path: Path, start: int, size: int) -> None:
 async def test_a_file_whose_head_is_damaged(used):
     damage(used, 0, 100)
     before = fingerprint(used.parent)
-    with pytest.raises(StoreError, match="is not a SQLite file|is damaged"):
+    with pytest.raises(StoreError, match=r"is not a SQLite file|is damaged"):
         await opened(used)
     assert fingerprint(used.parent) == before
 
@@ -111,7 +111,7 @@ async def test_a_file_whose_body_is_damaged_says_so_when_it_is_met(used):
 async def test_a_truncated_file(used):
     with used.open("r+b") as file:
         file.truncate(used.stat().st_size // 2)
-    with pytest.raises(StoreError, match="is damaged|is not a SQLite file"):
+    with pytest.raises(StoreError, match=r"is damaged|is not a SQLite file"):
         async with connect(address(used)) as executor:
             for i in range(3):
                 await executor.state(f"r{i}")
