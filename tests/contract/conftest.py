@@ -18,9 +18,10 @@ from tinyflow_nb.model.events import Event
 from tinyflow_nb.ports import Clock
 from tinyflow_nb.schedulers.local import LocalScheduler
 from tinyflow_nb.stores.memory import MemoryStore
+from tinyflow_nb.stores.redis import RedisStore
 from tinyflow_nb.stores.sqlite import SqliteStore
 
-STORES = ("memory", "sqlite", "sqlite-full")
+STORES = ("memory", "sqlite", "sqlite-full", "redis")
 
 
 @functools.cache
@@ -31,8 +32,11 @@ def define(source: str, name: str = "demo") -> ChainDefinition:
 class House:
     """One store of the kind under test, and any number of executors on it, as processes would be."""
 
-    def __init__(self, kind: str, folder: Path, clock: Clock, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, kind: str, folder: Path, clock: Clock, stack: AsyncExitStack, redis: str = ""
+    ) -> None:  # fmt: skip
         self.kind = kind
+        self._redis = redis
         self.path = folder / "runs.db"
         self.clock: Any = clock
         self._stack = stack
@@ -42,6 +46,8 @@ class House:
     def store(self) -> Any:
         if self.kind == "memory":
             return self._memory
+        if self.kind == "redis":
+            return RedisStore(self._redis, self.clock, retention=604_800.0)
         return SqliteStore(str(self.path), self.clock, full=self.kind == "sqlite-full")
 
     async def open(
@@ -82,22 +88,27 @@ async def ended(executor: ChainExecutor, run: str) -> ChainState:
     return state
 
 
-async def _house(kind: str, folder: Path, clock: Clock) -> AsyncIterator[House]:
+async def _house(request: pytest.FixtureRequest, folder: Path, clock: Clock) -> AsyncIterator[House]:
+    redis = ""
+    if request.param == "redis":
+        server = request.getfixturevalue("redis_server")
+        server.ask(b"FLUSHALL")
+        redis = server.address
     async with AsyncExitStack() as stack:
-        yield House(kind, folder, clock, stack)
+        yield House(request.param, folder, clock, stack, redis)
 
 
 @pytest.fixture(params=STORES)
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     """On the system's clock."""
-    async for house in _house(request.param, tmp_path, SystemClock()):
+    async for house in _house(request, tmp_path, SystemClock()):
         yield house
 
 
 @pytest.fixture(params=STORES)
 async def still(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     """On a clock that only the test moves: `still.clock.advance(seconds)`."""
-    async for house in _house(request.param, tmp_path, ManualClock()):
+    async for house in _house(request, tmp_path, ManualClock()):
         yield house
 
 

@@ -347,7 +347,7 @@ def end(sizes: list[int], big: str, bigger: list[str]) -> str:
     assert state.nodes["big"].output == text * 2
     outputs = {e.node: e.data["output"] for e in await two.recorded(run) if e.type == "node.finished"}
     assert outputs["big"] == text * 2
-    if house.kind != "memory":
+    if house.kind.startswith("sqlite"):
         import sqlite3
 
         db = sqlite3.connect(house.path)

@@ -27,8 +27,10 @@ def connect(
     """An executor on a store; open it with `async with`.
 
     Args:
-        address: `sqlite:///relative.db`, `sqlite:////absolute.db` (`?synchronous=FULL`), `memory://`;
-            empty: the one of the settings, a file in the user's data folder.
+        address: `sqlite:///relative.db`, `sqlite:////absolute.db` (`?synchronous=FULL`), `memory://`,
+            `redis://[user:password@]host:6379/0`, `rediss://` (TLS), `redis+cluster://host,host`,
+            `redis+sentinel://host,host/master`; empty: the one of the settings, a file in the
+            user's data folder.
         scheduler: `local`, the default of these stores.
         execute: False submits and watches only.
         overrides: functions that replace nodes' bodies, by node id; for tests.
@@ -41,7 +43,7 @@ def connect(
     clock = clock or SystemClock()
     if scheduler not in ("", "local"):
         raise SettingsError(f"scheduler {scheduler!r}: this version has only 'local'")
-    store = open_store(address or settings.store, clock)
+    store = open_store(address or settings.store, clock, settings.retention)
     return ChainExecutor(
         store, store, LocalScheduler(clock),
         nodes=installed() if nodes is None else nodes, clock=clock, execute=execute,
@@ -50,8 +52,15 @@ def connect(
     )  # fmt: skip
 
 
-def open_store(address: str, clock: Clock) -> Store:
-    """Raises SettingsError if the address is not understood."""
+def open_store(address: str, clock: Clock, retention: float) -> Store:
+    """
+    Args:
+        retention: seconds a finished run is kept; Redis drops it then by itself.
+
+    Raises:
+        SettingsError: the address is not understood.
+        MissingExtra: it needs an optional part.
+    """
     kind, separator, rest = address.partition("://")
     if kind == "memory" and separator:
         from tinyflow_nb.stores.memory import MemoryStore
@@ -61,6 +70,8 @@ def open_store(address: str, clock: Clock) -> Store:
         from tinyflow_nb.stores.sqlite import SqliteStore
 
         return SqliteStore.at(rest, clock)
-    if kind in ("redis", "rediss", "redis+cluster"):
-        raise SettingsError(f"{kind}:// is not there yet: this version keeps runs in SQLite or in memory")
+    if kind.startswith(("redis", "rediss")) and separator:
+        from tinyflow_nb.stores.redis import RedisStore
+
+        return RedisStore(address, clock, retention=retention)
     raise SettingsError(f"{address!r} is no store's address; try sqlite:///runs.db or memory://")

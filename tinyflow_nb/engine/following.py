@@ -110,8 +110,8 @@ class Following:
         return bool(self._seen)
 
     async def _changed(self, run: str) -> None:
-        header = await self._store.header(run)
         events = await self._store.events(run, self._seen.get(run, 0))
+        header = await self._store.header(run)  # after the events: an end among them is in it
         if events:
             self._seen[run] = events[-1].seq
             self._bus.publish(run, events)

@@ -1,0 +1,38 @@
+-- Create a run and claim its first units; nil if the id is taken.
+-- ARGV[6] worker  [7] want  [8] lease  [9] its context, JSON  [10] its inputs  [11] deadline or ''
+-- [12] max_concurrency or ''  [13] chain  [14] its definition's hash
+-- then large values, the entry nodes (their number first), and every node's name and shape
+if load({}) then
+  return AGAIN and applied_already() or nil
+end
+local worker, want, lease = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local at = keep_large(15)
+local entries = tonumber(ARGV[at])
+local first = at + 1 + entries
+run = {
+  st = RUNNING, gen = 1, left = (#ARGV - first + 1) / 2, active = 0, parked = 0, ready = 0, tokens = 0,
+  seq = 0, created = NOW, touched = NOW, deadline = tonumber(ARGV[11]), most = tonumber(ARGV[12]),
+}
+set('context', ARGV[9])
+set('inputs', ARGV[10])
+set('chain', ARGV[13])
+set('definition', ARGV[14])
+for i = first, #ARGV, 2 do
+  set('n:' .. ARGV[i], ARGV[i + 1])
+  shapes[ARGV[i]] = ARGV[i + 1]
+  units[ARGV[i]] = false
+end
+if run.deadline then due_by(run.deadline) end
+local t = redis.call('TIME')
+redis.call('ZADD', SHARD .. ':runs', t[1] * 1000000 + t[2], ID)
+redis.call('HINCRBY', SHARD .. ':definitions', ARGV[14], 1)
+tell_chain_started(ARGV[13])
+local made = {}
+for i = at + 1, at + entries do
+  local u = unit(ARGV[i])
+  make_ready(u)
+  made[#made + 1] = u
+end
+local claims, triggers = hand_out(made, worker, want, lease)
+save()
+return outcome(claims, triggers)

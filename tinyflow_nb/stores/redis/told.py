@@ -1,0 +1,47 @@
+"""What Redis answers when it can't do what it is asked, said plainly."""
+
+from __future__ import annotations
+
+from tinyflow_nb.errors import StoreError
+
+TRANSIENT = ("LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "BUSY ")
+"""Answers of a server that changed nothing and will do it a little later."""
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "single": (), "cluster": ("MOVED", "ASK", "READONLY"), "sentinel": ("READONLY",)
+}  # fmt: skip
+"""By kind of address, answers of a server that another has taken over from."""
+
+_PLAIN = {
+    "NOAUTH": "wants a password: redis://user:password@host",
+    "WRONGPASS": "refuses the user or the password of the address",
+    "NOPERM": "does not allow this user what is needed: all commands on the keys and channels tf:*",
+    "LOADING": "is still loading its data; try again in a moment",
+    "READONLY": "is a read-only replica: name the master, or use redis+sentinel://",
+    "OOM": "is out of memory: raise its maxmemory, or keep finished runs for a shorter time",
+    "MISCONF": "can't write to its disk and so takes no changes: its log says why",
+    "CLUSTERDOWN": "is a cluster with nodes missing: redis-cli --cluster check says which",
+    "MASTERDOWN": "has lost its master",
+    "TRYAGAIN": "is moving these keys to another node; try again in a moment",
+    "BUSY": "is busy with somebody's long script",
+    "NOREPLICAS": "lacks the replicas it is told to wait for (min-replicas-to-write)",
+}
+
+
+def has_code(answer: Exception, codes: tuple[str, ...]) -> bool:
+    """An error within a script carries its code inside the text on older servers."""
+    text = str(answer)
+    if not codes:
+        return False
+    return text.startswith(codes) or any(f"-{code}" in text for code in codes)
+
+
+def plainly(where: str, error: BaseException) -> StoreError:
+    """Nothing was changed, or it is known from the next answer."""
+    for code, meaning in _PLAIN.items():
+        if isinstance(error, Exception) and has_code(error, (code,)):
+            return StoreError(f"{where} {meaning}")
+    if isinstance(error, ConnectionRefusedError):
+        return StoreError(f"{where}: nothing answers there; start Redis, or mend the address")
+    if isinstance(error, TimeoutError):
+        return StoreError(f"{where} does not answer")
+    return StoreError(f"{where}: {error}")
