@@ -25,6 +25,8 @@ from tinyflow_nb.services.ports import LOOPBACK, choose_port
 from tinyflow_nb.services.progress import Progress, Silent
 
 NAMES = tuple(SERVICES)
+PATIENCE = 30.0
+"""Seconds for an answer of what another command started."""
 
 
 class Addresses(NamedTuple):
@@ -126,13 +128,14 @@ def _rocketmq_up(
     jars = fetch_jars(downloads_folder(), shown)
     ports = record.ports
     if not runs(NAMESERVER, home, record):
-        ports["nameserver"] = choose_port("RocketMQ's name server", None, ports.get("nameserver"))
+        known = ports.get("nameserver")
+        fixed = known if runs(ROCKETMQ, home, record) else None  # the broker knows it by this port
+        ports["nameserver"] = choose_port("RocketMQ's name server", fixed, known)
     if not runs(ROCKETMQ, home, record):
-        ports["rocketmq"] = choose_port("RocketMQ", wanted, ports.get("rocketmq"))
-        kept = ports.get("broker")
-        ports["broker"] = choose_port("RocketMQ's broker", None, kept, rocketmq.BROKER_NEIGHBOURS)
-        for inner in ("remoting", "metrics"):
-            ports[inner] = choose_port(f"RocketMQ's {inner}", None, ports.get(inner))
+        for name, neighbours in rocketmq.PORTS.items():
+            asked = wanted if name == "rocketmq" else None
+            title = "RocketMQ" if name == "rocketmq" else f"RocketMQ's {name}"
+            ports[name] = choose_port(title, asked, ports.get(name), neighbours, ports.values())
         rocketmq.prepare(home, ports, topics, groups)
     record.versions |= {"rocketmq": rocketmq.VERSION, "java": java.version}
     shown.step(f"starting RocketMQ {rocketmq.VERSION} (Java {java.version})")
@@ -149,7 +152,7 @@ def _started(part: Part, pid: int, home: Path, record: Record) -> None:
     write_record(home, record)
     try:
         processes.wait_ready(
-            part.title, pid, part.mark(home), lambda: part.answers(record), part.log(home), part.ready_within
+            part.title, pid, part.mark(home), lambda: part.answers(record), part.logs(home), part.ready_within
         )
         if exposed := processes.open_listeners(pid):
             raise ServiceError(f"{part.title} would be open to the network at {', '.join(exposed)}; stopped")
@@ -168,10 +171,11 @@ def _keeps_running(part: Part, home: Path, record: Record, wanted: int | None) -
     port = record.ports[part.name]
     if wanted not in (None, port):
         raise ServiceError(f"{part.title} runs at port {port} already; `tinyflow-nb services down` first")
-    processes.wait_ready(
-        part.title, record.pids[part.name], part.mark(home), lambda: part.answers(record), part.log(home),
-        part.ready_within,
-    )  # fmt: skip
+    if not processes.within(PATIENCE, lambda: part.answers(record)):
+        raise ServiceError(
+            f"{part.title} runs (process {record.pids[part.name]}) but does not answer;"
+            " `tinyflow-nb services down`, then `up`"
+        )
     return True
 
 

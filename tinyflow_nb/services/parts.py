@@ -14,25 +14,25 @@ class Part(NamedTuple):
     name: str
     title: str
     mark: Callable[[Path], str]
-    log: Callable[[Path], Path]
+    logs: Callable[[Path], list[Path]]
     answers: Callable[[Record], bool]
     ready_within: float
     grace: float
 
 
 REDIS = Part(
-    "redis", "Redis", redis_server.mark, redis_server.log,
+    "redis", "Redis", redis_server.mark, redis_server.logs,
     lambda r: redis_server.answers(r.ports["redis"], r.pids["redis"]),
     redis_server.READY_WITHIN, redis_server.GRACE,
 )  # fmt: skip
 NAMESERVER = Part(
     "nameserver", "RocketMQ's name server", lambda f: rocketmq.mark(f, "nameserver"),
-    lambda f: rocketmq.log(f, "nameserver"), lambda r: rocketmq.accepts(r.ports["nameserver"]),
+    lambda f: rocketmq.logs(f, "nameserver"), lambda r: rocketmq.accepts(r.ports["nameserver"]),
     rocketmq.READY_WITHIN, rocketmq.GRACE,
 )  # fmt: skip
 ROCKETMQ = Part(
     "rocketmq", "RocketMQ", lambda f: rocketmq.mark(f, "rocketmq"),
-    lambda f: rocketmq.log(f, "rocketmq"), lambda r: rocketmq.answers(r.ports["rocketmq"]),
+    lambda f: rocketmq.logs(f, "rocketmq"), lambda r: rocketmq.answers(r.ports["rocketmq"]),
     rocketmq.READY_WITHIN, rocketmq.GRACE,
 )  # fmt: skip
 SERVICES: dict[str, tuple[Part, ...]] = {"redis": (REDIS,), "rocketmq": (NAMESERVER, ROCKETMQ)}

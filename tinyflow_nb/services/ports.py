@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Collection, Sequence
 
 import psutil
 
 from tinyflow_nb.errors import ServiceError
 
 LOOPBACK = "127.0.0.1"
-FREE_FROM, FREE_TO = 15_000, 30_000
+FREE_FROM, FREE_TO, APART = 15_000, 30_000, 8
 """Below the ports the system gives to outgoing connections: a client that knocks at a stopped service
-could else be given that very port, connect to itself, and keep the service from starting."""
+could else be given that very port, connect to itself, and keep the service from starting. Apart, so that
+one's neighbours are nobody's port."""
 
 
 def is_free(port: int) -> bool:
@@ -25,10 +27,16 @@ def is_free(port: int) -> bool:
         return True
 
 
-def choose_port(what: str, wanted: int | None, kept: int | None, neighbours: tuple[int, ...] = ()) -> int:
+def choose_port(
+    what: str,
+    wanted: int | None,
+    kept: int | None,
+    neighbours: Sequence[int] = (),
+    spoken_for: Collection[int] = (),
+) -> int:
     """The port wanted, else the one used last time if it is still free, else a free one.
 
-    `neighbours` are offsets of ports that must be free too.
+    `neighbours` are offsets of ports that must be free too; `spoken_for` will be used, but is not yet.
 
     Raises:
         ServiceError: the port wanted is taken.
@@ -42,8 +50,8 @@ def choose_port(what: str, wanted: int | None, kept: int | None, neighbours: tup
     if kept is not None and all(is_free(kept + n) for n in (0, *neighbours)):
         return kept
     for _ in range(200):
-        port = random.randrange(FREE_FROM, FREE_TO)
-        if all(is_free(port + n) for n in (0, *neighbours)):
+        port = random.randrange(FREE_FROM, FREE_TO, APART)
+        if port not in spoken_for and all(is_free(port + n) for n in (0, *neighbours)):
             return port
     raise ServiceError(f"no free port between {FREE_FROM} and {FREE_TO} for {what}; give one")
 

@@ -36,8 +36,11 @@ def is_ours(pid: int | None, mark: str) -> bool:
     """Whether the process lives and has `mark` among its arguments; ids are used again by others."""
     if pid is None:
         return False
-    if pid in _children and _children[pid].poll() is not None:
+    if pid in _children:  # its arguments can't be read yet while it comes to life
+        if _children[pid].poll() is None:
+            return True
         del _children[pid]
+        return False
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and mark in process.cmdline()
@@ -46,13 +49,23 @@ def is_ours(pid: int | None, mark: str) -> bool:
 
 
 def memory(pid: int) -> int:
-    """Resident bytes."""
-    return int(psutil.Process(pid).memory_info().rss)
+    """Resident bytes; 0 if it ended just now."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def open_listeners(pid: int) -> list[str]:
-    """Those of its listeners that others than this machine could reach."""
-    connections = psutil.Process(pid).net_connections("inet")
+    """Those of its listeners that others than this machine could reach.
+
+    Raises:
+        ServiceError: it ended just now.
+    """
+    try:
+        connections = psutil.Process(pid).net_connections("inet")
+    except psutil.NoSuchProcess:
+        raise ServiceError(f"process {pid} ended as soon as it was ready") from None
     listeners = [c.laddr for c in connections if c.status == psutil.CONN_LISTEN]
     return [f"{a.ip}:{a.port}" for a in listeners if not ipaddress.ip_address(a.ip).is_loopback]
 
@@ -70,24 +83,27 @@ def stop(pid: int, mark: str, grace: float) -> None:
             getattr(psutil.Process(pid), signal)()
         except psutil.NoSuchProcess:
             return
-        if _within(patience, lambda: not is_ours(pid, mark)):
+        if within(patience, lambda: not is_ours(pid, mark)):
             return
     raise ServiceError(f"process {pid} ({mark}) does not end; end it by hand")
 
 
-def wait_ready(what: str, pid: int, mark: str, ready: Callable[[], bool], log: Path, timeout: float) -> None:
+def wait_ready(
+    what: str, pid: int, mark: str, ready: Callable[[], bool], logs: Sequence[Path], timeout: float
+) -> None:
     """Until `ready()`.
 
     Raises:
-        ServiceError: it ended, or was not ready within `timeout` seconds; with the end of its log.
+        ServiceError: it ended, or was not ready within `timeout` seconds; with the end of its logs.
     """
-    if _within(timeout, lambda: ready() or not is_ours(pid, mark)) and is_ours(pid, mark):
+    if within(timeout, lambda: ready() or not is_ours(pid, mark)) and is_ours(pid, mark):
         return
     how = f"was not ready within {timeout:g} s" if is_ours(pid, mark) else "ended at once"
-    raise ServiceError(f"{what} {how}; its log, {log}, ends with:\n{_tail(log)}")
+    raise ServiceError("\n".join([f"{what} {how}", *(_tail(log) for log in logs)]))
 
 
-def _within(timeout: float, true: Callable[[], bool]) -> bool:
+def within(timeout: float, true: Callable[[], bool]) -> bool:
+    """Whether `true()` came within `timeout` seconds."""
     end = time.monotonic() + timeout
     while not true():
         if time.monotonic() > end:
@@ -98,4 +114,4 @@ def _within(timeout: float, true: Callable[[], bool]) -> bool:
 
 def _tail(log: Path) -> str:
     lines = log.read_text("utf-8", "replace").splitlines() if log.is_file() else []
-    return "\n".join(f"  {line}" for line in lines[-TAIL:]) or "  (nothing)"
+    return "\n  ".join([f"{log} ends with:" if lines else f"{log} is empty", *lines[-TAIL:]])

@@ -67,16 +67,18 @@ def mark(folder: Path) -> str:
     return str(folder / "redis" / "redis.conf")
 
 
-def log(folder: Path) -> Path:
-    return folder / "redis" / "redis.log"
+def logs(folder: Path) -> list[Path]:
+    """Its own, and what it printed."""
+    return [folder / "redis" / "redis.log", folder / "redis" / "output.log"]
 
 
 def launch(folder: Path, program: Path, port: int) -> int:
     home = folder / "redis"
     home.mkdir(parents=True, exist_ok=True)
-    log(folder).unlink(missing_ok=True)
-    write_config("redis.conf", home / "redis.conf", port=port, data=home, log=log(folder))
-    return processes.start([program, mark(folder)], home / "output.log", home)
+    log, output = logs(folder)
+    log.unlink(missing_ok=True)
+    write_config("redis.conf", home / "redis.conf", port=port, data=home, log=log)
+    return processes.start([program, mark(folder)], output, home)
 
 
 def answers(port: int, pid: int) -> bool:

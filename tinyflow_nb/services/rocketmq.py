@@ -28,8 +28,8 @@ GRACE = 5.0
 """Seconds. It would take 45 to end by itself; what it took in is in the system's hands by then."""
 FULL_DISK = 0.9
 """From here on the broker takes no more messages."""
-BROKER_NEIGHBOURS = (-2, 1)
-"""It listens beside its port, too."""
+PORTS: Mapping[str, Sequence[int]] = {"rocketmq": (), "broker": (-2, 1), "remoting": (), "metrics": ()}
+"""Of the proxy; the broker listens beside its own, too."""
 _HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 _HTTP2_SETTINGS = 4
 
@@ -39,8 +39,9 @@ def mark(folder: Path, part: str) -> str:
     return f"-Dtinyflow.{part}={folder / 'rocketmq'}"
 
 
-def log(folder: Path, part: str) -> Path:
-    return folder / "rocketmq" / "logs" / f"{part}.log"
+def logs(folder: Path, part: str) -> list[Path]:
+    """Its own, and what it printed."""
+    return [folder / "rocketmq" / "logs" / f"{part}.{kind}" for kind in ("log", "out")]
 
 
 def prepare(folder: Path, ports: Mapping[str, int], topics: Mapping[str, str], groups: Sequence[str]) -> None:
@@ -127,17 +128,17 @@ def _launch(
 ) -> int:
     home = folder / "rocketmq"
     agent = next(jar for jar in jars if jar.name.startswith("byteman-"))
+    log, output = logs(folder, part)
     options = [
         mark(folder, part),
         f"-javaagent:{agent}=script:{home / 'conf' / 'loopback.btm'},boot:{agent}",
         f"-Duser.home={home}",
         f"-Drocketmq.client.logRoot={home / 'logs'}",
         f"-Drmq.logback.configurationFile={(home / 'conf' / 'logback.xml').as_uri()}",
-        f"-Drmq.log.file={log(folder, part)}",
+        f"-Drmq.log.file={log}",
     ]
     classes = ["-cp", os.pathsep.join(map(str, jars))]
     command = [str(java), *packaged("jvm.flags").split(), *limits, *options, *classes, *main]
-    output = home / "logs" / f"{part}.out"
     return processes.start(command, output, home, {**os.environ, "ROCKETMQ_HOME": str(home)})
 
 

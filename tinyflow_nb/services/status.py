@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tinyflow_nb.services import processes
+from tinyflow_nb.services import processes, rocketmq
 from tinyflow_nb.services.manage import NAMES, addresses
 from tinyflow_nb.services.parts import SERVICES, runs
 from tinyflow_nb.services.places import Record, read_record, services_folder
@@ -23,7 +23,7 @@ class Service(NamedTuple):
     memory: int
 
 
-_PORTS = {"redis": ("redis",), "rocketmq": ("rocketmq", "nameserver", "broker", "remoting", "metrics")}
+_PORTS = {"redis": ("redis",), "rocketmq": (*rocketmq.PORTS, "nameserver")}
 
 
 def status(folder: Path | None = None) -> list[Service]:

@@ -1,0 +1,72 @@
+"""Both services, for real. RocketMQ takes a while to start: once for all, and once more after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+
+from tests.services.conftest import RealServices
+from tests.services.talk import LIST_GROUPS, LIST_TOPICS, broker_says, redis_says
+from tinyflow_nb import services
+from tinyflow_nb.services.processes import within
+
+
+def by_name(real: RealServices) -> dict[str, services.Service]:
+    return {service.name: service for service in services.status(real.folder)}
+
+
+def test_both_run_and_answer(real_services: RealServices) -> None:
+    found = by_name(real_services)
+    assert {s.state for s in found.values()} == {"running"}
+    assert found["redis"].address == real_services.redis
+    assert found["rocketmq"].address == real_services.rocketmq
+    assert set(found["rocketmq"].pids) == {"nameserver", "rocketmq"}
+    assert found["rocketmq"].version.startswith("5.3.3 (Java ")
+    assert 0 < found["rocketmq"].memory < 1_000_000_000
+
+
+def test_up_again_changes_nothing(real_services: RealServices) -> None:
+    before = by_name(real_services)
+    again = services.up(folder=real_services.folder)
+    assert again == (real_services.redis, real_services.rocketmq)
+    assert {n: s.pids for n, s in by_name(real_services).items()} == {n: s.pids for n, s in before.items()}
+
+
+def test_nothing_listens_to_the_network(real_services: RealServices) -> None:
+    """Of itself the server binds three listeners to every address."""
+    for service in by_name(real_services).values():
+        for pid in service.pids.values():
+            listening = [
+                c for c in psutil.Process(pid).net_connections("inet") if c.status == psutil.CONN_LISTEN
+            ]
+            assert listening
+            assert {c.laddr.ip for c in listening} <= {"127.0.0.1", "::ffff:127.0.0.1"}
+
+
+def test_topics_have_their_types_and_the_group_is_there(real_services: RealServices) -> None:
+    broker = by_name(real_services)["rocketmq"].ports["broker"]
+    topics = broker_says(broker, LIST_TOPICS)["topicConfigTable"]
+    types = {n: t["attributes"]["message.type"] for n, t in topics.items() if n.startswith("workflow_")}
+    assert types == {
+        "workflow_node_execution": "NORMAL",
+        "workflow_node_delay": "DELAY",
+        "workflow_task_monitor": "NORMAL",
+    }
+    assert "tinyflow_workers" in broker_says(broker, LIST_GROUPS)["subscriptionGroupTable"]
+
+
+def test_what_was_killed_starts_again_at_its_address_with_its_data(real_services: RealServices) -> None:
+    redis_says(real_services.redis, "SET kept yes")
+    before = by_name(real_services)
+    for pid in (before["redis"].pids["redis"], before["rocketmq"].pids["rocketmq"]):
+        os.kill(pid, signal.SIGKILL)
+    assert within(5, lambda: by_name(real_services)["redis"].state == "stopped")
+    assert within(5, lambda: by_name(real_services)["rocketmq"].state == "not answering")
+    again = services.up(folder=real_services.folder)
+    assert again == (real_services.redis, real_services.rocketmq)
+    after = by_name(real_services)
+    assert {s.state for s in after.values()} == {"running"}
+    assert after["rocketmq"].pids["nameserver"] == before["rocketmq"].pids["nameserver"]
+    assert "yes" in redis_says(real_services.redis, "GET kept")
