@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -115,3 +116,23 @@ async def test_b21_two_executors_on_one_memory_store_hear_of_each_other(wait_unt
             await wait_until(lambda: run in watches._following._seen)
             gate.set()
             assert await waiting == 1
+
+
+async def test_b18_a_store_in_trouble_at_the_end_keeps_no_thread_alive(wait_until):
+    before = threading.active_count()
+    gate = asyncio.Event()
+
+    async def a():
+        await gate.wait()
+
+    async def fails(commit):
+        raise StoreError("its disk reports an error")
+
+    executor = connect("memory://", overrides={"a": a})
+    await executor.__aenter__()
+    await executor.execute_async(define("async def a() -> int:\n    return 1\n"))
+    await wait_until(lambda: len(executor._worker.attempts))
+    executor._store.commit = fails
+    with pytest.raises(StoreError):
+        await executor.__aexit__(None, None, None)
+    await wait_until(lambda: threading.active_count() <= before)

@@ -109,10 +109,10 @@ class Worker:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._workshop.close()
         for claim in dropped:
             step = HandBack("handback", claim.unit, claim.token, "its process ended")
             await self._store.commit(Commit(claim.run, claim.generation, (step,)))
-        self._workshop.close()
 
     # ------------------------------------------------------------------ the loop
 
