@@ -199,14 +199,16 @@ async def test_b20_a_process_frozen_past_its_lease_can_not_commit(tmp_path, pupp
     assert events[: len(before)] == before
 
 
-async def test_b20_a_long_node_keeps_its_lease_by_renewing_it(tmp_path, wait_until):
-    """A second process that attaches must not take over what the first one is still doing."""
+@pytest.mark.parametrize("blocks_the_loop", [False, True])
+async def test_b20_a_long_node_keeps_its_lease_by_renewing_it(tmp_path, wait_until, blocks_the_loop):
+    """A second process that attaches must not take over what the first one is still doing, not even if
+    a careless body keeps the first one's loop from turning (rule 19: leases have a thread of their own)."""
     address = f"sqlite:///{tmp_path / 'shared.db'}"
     one, two = Puppet(address, 0.4), Puppet(address, 0.4)
     try:
         one.ready(), two.ready()
         cell = tmp_path / "cell.py"
-        cell.write_text(FROZEN)
+        cell.write_text(FROZEN.replace("def work", "async def work") if blocks_the_loop else FROZEN)
         run = one.does("start", file=str(cell), inputs={"folder": str(tmp_path)})
         ledger = tmp_path / "ledger"
         await wait_until(ledger.exists)

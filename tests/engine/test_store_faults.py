@@ -111,10 +111,14 @@ async def test_a_file_whose_body_is_damaged_says_so_when_it_is_met(used):
 async def test_a_truncated_file(used):
     with used.open("r+b") as file:
         file.truncate(used.stat().st_size // 2)
-    with pytest.raises(StoreError, match=r"is damaged|is not a SQLite file"):
+
+    async def read_all() -> None:
         async with connect(address(used)) as executor:
             for i in range(3):
                 await executor.state(f"r{i}")
+
+    with pytest.raises(StoreError, match=r"is damaged|is not a SQLite file"):
+        await read_all()
 
 
 async def test_a_read_only_file(used, monkeypatch):
@@ -201,7 +205,7 @@ async def test_a_copied_store_is_a_store(used, tmp_path):
     "wrong",
     [
         "sqlite://runs.db", "sqlite:///", "sqlite:///x.db?mode=ro", "sqlite:///x.db?synchronous=OFF",
-        "postgres://x", "memory", "redis://localhost", "",
+        "postgres://x", "memory", "redis://localhost/x", "",
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_understood(wrong, monkeypatch):

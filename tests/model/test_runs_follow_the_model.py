@@ -264,6 +264,8 @@ class Runs(RuleBasedStateMachine):
         state = await self.store.state(run)
         if (state.status, state.generation) != (expected.status, expected.generation):
             return f"{state.status} in generation {state.generation}, not {expected}"
+        if state.deadline_at != expected.ends:
+            return f"its deadline is {state.deadline_at}, not {expected.ends}"
         ended = expected.status in ("FAILED", "CANCELLED")
         for node in expected.nodes:
             actual, wanted = state.nodes[node.id], expected.states[node.id]
@@ -334,9 +336,9 @@ def test_runs_follow_the_model(kind: str) -> None:
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=max(3, int((wanted - machine.steps) / 30)), stateful_step_count=40, deadline=None,
-                derandomize=STEPS <= 2000 and not machine.steps, database=None, print_blob=False,
-                suppress_health_check=list(HealthCheck), phases=PHASES,
+                max_examples=max(3, int((wanted - machine.steps) / 30)), stateful_step_count=40,
+                derandomize=STEPS <= 2000 and not machine.steps, deadline=None, database=None,
+                print_blob=False, suppress_health_check=list(HealthCheck), phases=PHASES,
             ),
         )  # fmt: skip
     assert machine.steps >= wanted
