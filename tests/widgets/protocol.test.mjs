@@ -27,7 +27,7 @@ const delta = (seq, fields) => ({ type: "delta", seq, ...fields });
 test("deltas in order are applied", () => {
   const { follower, tell, changes } = follow();
   tell(delta(1, { nodes: { a: { status: "RUNNING" } } }));
-  tell(delta(2, { text: [["a", "1.1", "text", "We "], ["a", "1.1", "text", "are"]] }));
+  tell(delta(2, { text: [["a", "1.1.1", "text", "We "], ["a", "1.1.1", "text", "are"]] }));
   assert.equal(follower.picture.nodes.a.status, "RUNNING");
   assert.deepEqual(follower.picture.streams.a.pieces, [["text", "We are"]]);
   assert.equal(changes.length, 2);
@@ -35,7 +35,7 @@ test("deltas in order are applied", () => {
 
 test("a duplicate changes nothing", () => {
   const { follower, tell, changes } = follow();
-  const one = delta(1, { text: [["a", "1.1", "text", "x"]] });
+  const one = delta(1, { text: [["a", "1.1.1", "text", "x"]] });
   tell(one);
   tell(one);
   assert.deepEqual(follower.picture.streams.a.pieces, [["text", "x"]]);
@@ -78,7 +78,7 @@ test("the kernel's clock counts, not the browser's", () => {
 
 test("a further attempt starts its text anew", () => {
   const { follower, tell } = follow();
-  tell(delta(1, { text: [["a", "1.1", "text", "old"], ["a", "1.2", "text", "new"]] }));
+  tell(delta(1, { text: [["a", "1.1.1", "text", "old"], ["a", "1.2", "text", "new"]] }));
   assert.deepEqual(follower.picture.streams.a, { turn: "1.2", pieces: [["text", "new"]], cut: false });
 });
 

@@ -111,7 +111,7 @@ def test_a_retried_run_opens_again(make: SimpleNamespace) -> None:
 def test_chunks_show_once_and_only_the_latest_attempts(make: SimpleNamespace) -> None:
     """SEMANTICS 26."""
     streams = Streams()
-    assert streams.take(make.text("We ", 0)) == ("draft", "1.1", "text", "We ")
+    assert streams.take(make.text("We ", 0)) == ("draft", "1.1.1", "text", "We ")
     assert streams.take(make.text("We ", 0)) is None
     streams.take(make.text("are", 1))
     assert streams.texts() == {"draft": "We are"}
@@ -124,13 +124,13 @@ def test_trimmed_chunks_are_admitted(make: SimpleNamespace) -> None:
     """SEMANTICS 26: a gap says so."""
     streams = Streams()
     streams.take(make.text("tail", 7))
-    assert streams.units["draft"].to_dict() == {"turn": "1.1", "pieces": [["text", "tail"]], "cut": True}
+    assert streams.units["draft"].to_dict() == {"turn": "1.1.1", "pieces": [["text", "tail"]], "cut": True}
 
 
 def test_a_further_round_starts_its_text_anew(make: SimpleNamespace) -> None:
     streams = Streams()
     streams.take(make.text("first", 0))
-    assert streams.take(make.text("second", 0, round=2)) == ("draft", "2.1", "text", "second")
+    assert streams.take(make.text("second", 0, round=2)) == ("draft", "1.2.1", "text", "second")
     assert streams.texts() == {"draft": "second"}
 
 
@@ -155,3 +155,13 @@ def test_a_stream_is_bounded(make: SimpleNamespace) -> None:
         streams.take(make.text("x" * 1000, offset))
     assert KEPT <= len(streams.texts()["draft"]) <= KEPT * 1.25
     assert streams.units["draft"].cut
+
+
+def test_a_retried_run_streams_anew(make: SimpleNamespace) -> None:
+    """SEMANTICS 13: generation 2 begins at attempt 1 again, and replaces what generation 1 streamed."""
+    streams = Streams()
+    streams.take(make.text("first try", 0))
+    again = make.text("second", 0)
+    again.data["generation"] = 2
+    assert streams.take(again) == ("draft", "2.1.1", "text", "second")
+    assert streams.texts() == {"draft": "second"}

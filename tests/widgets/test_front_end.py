@@ -119,22 +119,22 @@ def test_tokens_are_appended_and_follow_unless_the_reader_scrolled_up(
     page = show(make.state(Status.RUNNING, NodeState("draft", Status.RUNNING)))
     body = page.locator('[data-unit="draft"] .tf-stream')
     for seq in range(1, 41):
-        tell(page, type="delta", seq=seq, text=[["draft", "1.1", "text", f"line {seq}\n"]])
+        tell(page, type="delta", seq=seq, text=[["draft", "1.1.1", "text", f"line {seq}\n"]])
     assert body.inner_text().startswith("line 1\nline 2\n")
     at_end = "(e) => e.scrollHeight - e.scrollTop - e.clientHeight < 2"
     assert body.evaluate(at_end)
     body.evaluate("(e) => { e.scrollTop = 0 }")
-    tell(page, type="delta", seq=41, text=[["draft", "1.1", "text", "line 41\n"]])
+    tell(page, type="delta", seq=41, text=[["draft", "1.1.1", "text", "line 41\n"]])
     assert body.evaluate("(e) => e.scrollTop") == 0
     body.evaluate("(e) => { e.scrollTop = e.scrollHeight }")
-    tell(page, type="delta", seq=42, text=[["draft", "1.1", "text", "line 42\n"]])
+    tell(page, type="delta", seq=42, text=[["draft", "1.1.1", "text", "line 42\n"]])
     assert body.evaluate(at_end)
 
 
 def test_a_long_stream_stays_bounded_in_the_page(make: SimpleNamespace, show: Any) -> None:
     page = show(make.state(Status.RUNNING))
     for seq in range(1, 31):
-        tell(page, type="delta", seq=seq, text=[["draft", "1.1", "text", f"{seq:04}" * 1000]])
+        tell(page, type="delta", seq=seq, text=[["draft", "1.1.1", "text", f"{seq:04}" * 1000]])
     text = page.locator('[data-unit="draft"] .tf-stream').inner_text()
     assert len(text) <= 12_000
     assert text.endswith("0030")
@@ -294,7 +294,7 @@ def test_hostile_text_never_becomes_markup(make: SimpleNamespace, show: Any) -> 
     state = ChainState(
         every, every, "", Status.FAILED, nodes=nodes, error=error, result=every, finished_at=1.0
     )
-    streams = {p: {"turn": "1.1", "cut": True, "pieces": [[p, p], ["text", p]]} for p in make.hostile}
+    streams = {p: {"turn": "1.1.1", "cut": True, "pieces": [[p, p], ["text", p]]} for p in make.hostile}
     page = show(state, definition, streams=streams)
     tell(page, type="delta", seq=1, text=[[p, p, "text", p] for p in make.hostile])
     tell(

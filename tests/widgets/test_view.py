@@ -60,7 +60,7 @@ def test_a_delta_holds_what_changed_and_no_more(make: SimpleNamespace, open_view
     front.view.apply([make.text("We ", 0), make.text("are", 1), make.text("Hm", 0, node="intent")])
     [delta] = front.flush()
     assert delta["seq"] == 2
-    assert delta["text"] == [["draft", "1.1", "text", "We are"], ["intent", "1.1", "text", "Hm"]]
+    assert delta["text"] == [["draft", "1.1.1", "text", "We are"], ["intent", "1.1.1", "text", "Hm"]]
     assert not {"run", "nodes", "forms", "answers"} & set(delta)
     assert front.flush() == []
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ from tinyflow_nb.ports import (
     PublishedVersion,
 )
 
+RUN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 DEFAULT_TIMEOUT = 180.0
 """Seconds `execute` waits for a result."""
 
@@ -75,8 +77,11 @@ class ChainExecutor(Engine):
 
         Raises:
             RunExists: `run_id` is another run.
+            InvalidOperation: `run_id` has characters no id may have.
             InputError, UnknownChain, DefinitionError: nothing was started.
         """
+        if run_id and not RUN_ID.fullmatch(run_id):
+            raise InvalidOperation(f"{run_id!r} can't be a run's id: letters, digits and . _ : - make one")
         definition, ref = await self.registry.resolve(chain)
         plan = self._at_hand.plan(definition, bindings)
         checked = check_inputs(definition, inputs or {})

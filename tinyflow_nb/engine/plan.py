@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -121,9 +120,3 @@ def _adapter(type: Any) -> TypeAdapter[Any] | None:
     from pydantic import TypeAdapter
 
     return TypeAdapter(type)
-
-
-def parse_inputs(text: str) -> dict[str, Any]:
-    """A run's inputs as plain JSON."""
-    inputs: dict[str, Any] = json.loads(text)
-    return inputs

@@ -11,6 +11,9 @@ from tinyflow_nb.model.events import Event, EventType
 KEPT = 12_000
 """Characters kept of one unit's stream; what is older is dropped from the view, not from the output."""
 
+Turn = tuple[int, int, int]
+"""The run's generation, the unit's round and its attempt: a later turn replaces what was streamed."""
+
 Piece = tuple[str, str]
 """(kind, text): neighbours of one kind are one piece; `log` has its own line of neighbours."""
 
@@ -19,8 +22,7 @@ Piece = tuple[str, str]
 class Stream:
     """One unit's newest attempt of its newest round."""
 
-    turn: tuple[int, int] = (1, 1)
-    """Round and attempt."""
+    turn: Turn = (1, 1, 1)
     chunks: int = 0
     """Chunks of this attempt seen, so that one that comes twice shows once."""
     pieces: list[Piece] = field(default_factory=list)
@@ -67,8 +69,12 @@ class Streams:
         data = event.data
         unit = event.node.partition("#")[0]
         stream = self.units.get(unit)
-        current = stream.turn if stream else (1, 1)
-        turn = (int(data.get("round") or 1), int(data.get("attempt") or current[1]))
+        current = stream.turn if stream else (1, 1, 1)
+        turn = (
+            int(data.get("generation") or 1),
+            int(data.get("round") or 1),
+            int(data.get("attempt") or current[2]),
+        )
         if turn < current:
             return None
         if stream is None or turn > current:
@@ -93,8 +99,8 @@ class Streams:
         return {unit: stream.text for unit, stream in self.units.items() if stream.text}
 
 
-def turn_name(turn: tuple[int, int]) -> str:
-    return f"{turn[0]}.{turn[1]}"
+def turn_name(turn: Turn) -> str:
+    return ".".join(map(str, turn))
 
 
 def _words(data: dict[str, Any]) -> str:
