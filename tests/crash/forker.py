@@ -1,7 +1,7 @@
 # ruff: noqa: ASYNC240  (nothing else runs on these loops)
 """Starts real processes that work on one run and are killed, until one of them finishes it.
 
-Run as: forker.py STORE LEDGER SNAPSHOTS POINT TIME KILLS. It imports once and forks, so that a process
+Run as: forker.py STORE LEDGER SNAPSHOTS POINT TIME KILLS FULL. It imports once and forks, so that a process
 costs little. The first KILLS processes are killed the TIME-th time they pass POINT.
 """
 
@@ -69,9 +69,9 @@ async def last(again: int, rounds: int, ledger: str, ctx: ExecutionContext, skip
 '''
 
 
-async def work(path: str, ledger: Path, snapshots: Path, point: str, time: int) -> None:
+async def work(path: str, ledger: Path, snapshots: Path, point: str, time: int, full: bool) -> None:
     act = kill_at(point, time)
-    store = SqliteStore(path, SystemClock())
+    store = SqliteStore(path, SystemClock(), full=full)
     append = store._append
 
     def append_and_act(held: object, row: str) -> None:
@@ -101,7 +101,7 @@ async def work(path: str, ledger: Path, snapshots: Path, point: str, time: int) 
 
 
 def main() -> None:
-    path, ledger, snapshots, point, time, kills = sys.argv[1:]
+    path, ledger, snapshots, point, time, kills, full = sys.argv[1:]
     ChainDefinition.from_source(CELL, "crashing")
     killed = 0
     for number in range(MOST_PROCESSES):
@@ -110,7 +110,7 @@ def main() -> None:
         if pid == 0:
             status = 1
             try:
-                asyncio.run(work(path, Path(ledger), Path(snapshots), here, int(time)))
+                asyncio.run(work(path, Path(ledger), Path(snapshots), here, int(time), full == "full"))
                 status = 0
             except BaseException:
                 traceback.print_exc()

@@ -53,11 +53,16 @@ async def events_of(path: Path, run: str):
         return await store.events(run), await store.state(run)
 
 
-@pytest.mark.parametrize("point", POINTS)
-async def test_b18_killed_at_every_point_and_finished_by_others(tmp_path, point):
+COMMITS = [point for point in POINTS if point.startswith("commit")]
+
+
+@pytest.mark.parametrize(
+    ("point", "mode"), [*((p, "normal") for p in POINTS), *((p, "full") for p in COMMITS)]
+)
+async def test_b18_killed_at_every_point_and_finished_by_others(tmp_path, point, mode):
     path, ledger, snapshots = tmp_path / "runs.db", tmp_path / "ledger", tmp_path / "snapshots"
     kills, time = POINTS[point]
-    done = run("forker.py", path, ledger, snapshots, point, time, kills)
+    done = run("forker.py", path, ledger, snapshots, point, time, kills, mode)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["status"] == 0, done.stderr

@@ -183,6 +183,21 @@ async def test_a_disk_that_fills_up_while_a_node_runs_is_survived(used):
         assert [e.seq for e in events] == list(range(1, len(events) + 1))
 
 
+@pytest.mark.parametrize("options", ["", "?synchronous=FULL"])
+async def test_a_file_another_process_keeps_locked(used, options, monkeypatch):
+    monkeypatch.setattr("tinyflow_nb.stores.sqlite.database.BUSY_SECONDS", 0.1)
+    definition = ChainDefinition.from_source(SOURCE, "demo")
+    other = sqlite3.connect(used, isolation_level=None)
+    async with connect(address(used, options)) as executor:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match=r"locked by another process for too long; nothing was changed"):
+            await executor.execute_async(definition, {"text": "x"}, run_id="late")
+        assert (await executor.state("r0")).status == "SUCCEEDED", "reading needs no lock"
+        other.execute("ROLLBACK")
+        other.close()
+        assert await executor.execute(definition, {"text": "x"}, run_id="late", timeout=8) == "x"
+
+
 async def test_a_file_of_an_older_version_is_migrated(tmp_path):
     """Version 0 is an empty file; each later one gets a test of its own with the first release."""
     path = tmp_path / "store" / "runs.db"
