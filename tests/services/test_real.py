@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
 import psutil
+import pytest
 
 from tests.services.conftest import RealServices
-from tests.services.talk import LIST_GROUPS, LIST_TOPICS, broker_says, redis_says
+from tests.services.talk import redis_says
 from tinyflow_nb import services
+from tinyflow_nb.errors import ServiceError
+from tinyflow_nb.services import manage
 from tinyflow_nb.services.processes import within
+from tinyflow_nb.services.remoting import LIST_GROUPS, LIST_TOPICS, ROUTE_OF_TOPIC, SUCCESS, ask
 
 
 def by_name(real: RealServices) -> dict[str, services.Service]:
@@ -47,14 +52,29 @@ def test_nothing_listens_to_the_network(real_services: RealServices) -> None:
 
 def test_topics_have_their_types_and_the_group_is_there(real_services: RealServices) -> None:
     broker = by_name(real_services)["rocketmq"].ports["broker"]
-    topics = broker_says(broker, LIST_TOPICS)["topicConfigTable"]
+    topics = json.loads(ask(broker, LIST_TOPICS).body)["topicConfigTable"]
     types = {n: t["attributes"]["message.type"] for n, t in topics.items() if n.startswith("workflow_")}
     assert types == {
         "workflow_node_execution": "NORMAL",
         "workflow_node_delay": "DELAY",
         "workflow_task_monitor": "NORMAL",
     }
-    assert "tinyflow_workers" in broker_says(broker, LIST_GROUPS)["subscriptionGroupTable"]
+    assert "tinyflow_workers" in json.loads(ask(broker, LIST_GROUPS).body)["subscriptionGroupTable"]
+
+
+def test_clients_can_use_every_topic_at_once(real_services: RealServices) -> None:
+    """The server answers well before it can say where a topic is."""
+    proxy = by_name(real_services)["rocketmq"].ports["remoting"]
+    for topic in ("workflow_node_execution", "workflow_node_delay", "workflow_task_monitor"):
+        assert ask(proxy, ROUTE_OF_TOPIC, topic=topic).code == SUCCESS
+
+
+def test_a_topic_that_came_too_late_is_named(
+    real_services: RealServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manage, "PATIENCE", 0.1)
+    with pytest.raises(ServiceError, match="RocketMQ runs without the topics one_more"):
+        services.up(["rocketmq"], folder=real_services.folder, topics={"one_more": "FIFO"})
 
 
 def test_what_was_killed_starts_again_at_its_address_with_its_data(real_services: RealServices) -> None:

@@ -122,8 +122,23 @@ def _rocketmq_up(
     home: Path, record: Record, wanted: int | None, topics: Mapping[str, str], groups: Sequence[str],
     shown: Progress,
 ) -> None:  # fmt: skip
-    if _keeps_running(ROCKETMQ, home, record, wanted) and _keeps_running(NAMESERVER, home, record, None):
-        return
+    if not (
+        _keeps_running(ROCKETMQ, home, record, wanted) and _keeps_running(NAMESERVER, home, record, None)
+    ):
+        _start_rocketmq(home, record, wanted, topics, groups, shown)
+    nameserver = record.ports["nameserver"]
+    if not processes.within(PATIENCE, lambda: not rocketmq.unknown_topics(nameserver, topics)):
+        unknown = ", ".join(rocketmq.unknown_topics(nameserver, topics))
+        raise ServiceError(
+            f"RocketMQ runs without the topics {unknown}; it takes up new ones when it starts:"
+            " `tinyflow-nb services down rocketmq`, then `up`"
+        )
+
+
+def _start_rocketmq(
+    home: Path, record: Record, wanted: int | None, topics: Mapping[str, str], groups: Sequence[str],
+    shown: Progress,
+) -> None:  # fmt: skip
     java = find_java()
     jars = fetch_jars(downloads_folder(), shown)
     ports = record.ports

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tinyflow_nb.errors import ServiceError
 from tinyflow_nb.services import processes
 from tinyflow_nb.services.places import packaged, write_config
 from tinyflow_nb.services.ports import LOOPBACK
+from tinyflow_nb.services.remoting import ROUTE_OF_TOPIC, SUCCESS, ask
 
 VERSION = "5.3.3"
 TOPICS: Mapping[str, str] = {
@@ -140,6 +141,14 @@ def _launch(
     classes = ["-cp", os.pathsep.join(map(str, jars))]
     command = [str(java), *packaged("jvm.flags").split(), *limits, *options, *classes, *main]
     return processes.start(command, output, home, {**os.environ, "ROCKETMQ_HOME": str(home)})
+
+
+def unknown_topics(nameserver: int, topics: Iterable[str]) -> list[str]:
+    """Those that clients can't use yet: the broker tells the name server some time after it started."""
+    try:
+        return [t for t in topics if ask(nameserver, ROUTE_OF_TOPIC, topic=t).code != SUCCESS]
+    except OSError:
+        return list(topics)
 
 
 def accepts(port: int) -> bool:
