@@ -249,6 +249,15 @@ def test_bind_embeds_a_copy(notebook: Notebook) -> None:
     assert notebook.ok("c.call('price', n=3)").value == 6
 
 
+def test_a_bound_value_is_there_after_an_answer(notebook: Notebook) -> None:
+    """Rule 37: it is stored with the run."""
+    notebook.ok("rates = [3]")
+    notebook.ok("%%tinyflow c --bind rates\nRATE = rates[0]\n@confirm\ndef ok(): 'x'\ndef b(ok): return RATE")
+    notebook.run("await c.last")
+    notebook.ok("c.last.resume(True)")
+    assert notebook.ok("await c.last").value == 3
+
+
 def test_bind_refuses_a_secret(notebook: Notebook) -> None:
     """Rule 37."""
     notebook.ok("api_key = 'abc'")

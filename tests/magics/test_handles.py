@@ -138,6 +138,23 @@ async def test_cancelling_a_wait_stops_nothing(ask: RunHandle) -> None:
     assert ask.status == "SUSPENDED"
 
 
+def test_interrupting_a_wait_stops_nothing(notebook: Notebook, tmp_path: Any) -> None:
+    """Rule 15."""
+    notebook.ok(
+        f"%%tinyflow c -i gate='{tmp_path / 'gate'}'\nimport asyncio\nfrom pathlib import Path\n"
+        "async def a(gate: str) -> str:\n"
+        "    while not Path(gate).exists():\n        await asyncio.sleep(0.01)\n    return 'open'"
+    )
+    ran = notebook.run(
+        "import os, signal, threading\n"
+        "threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()\nc.last.result()"
+    )
+    assert isinstance(ran.error, KeyboardInterrupt)
+    assert notebook["c"].last.status == "RUNNING"
+    (tmp_path / "gate").touch()
+    assert notebook.ok("await c.last").value == "open"
+
+
 def test_result_validates(notebook: Notebook) -> None:
     from pydantic import BaseModel
 
