@@ -44,10 +44,11 @@ def answer_step(
     spec = definition.node(node_of(unit))
     is_item = item_of(unit) is not None
     arrivals = () if is_item else shape_of(definition).nodes[spec.id].done
-    repeat = False
-    if spec.until and waiting[unit].round < spec.max_rounds:
-        repeat = not _holds(definition, spec, state, item_of(unit), from_json(text))
-    return Answer("answer", unit, text, answer_id, who, arrivals, repeat, waiting[unit].round)
+    round = waiting[unit].round
+    again = bool(spec.until) and not _holds(definition, spec, state, item_of(unit), from_json(text))
+    exhausted = again and round >= spec.max_rounds and spec.on_exhausted == "result"
+    repeat = again and not exhausted  # beyond the last round the unit fails, where it runs
+    return Answer("answer", unit, text, answer_id, who, arrivals, repeat, round, exhausted)
 
 
 def _holds(

@@ -57,6 +57,10 @@ class UnitRun:
             return (self._gathered(claim.gather),)
         if claim.overdue:
             return (self._failed(made_up("Timeout", "nobody answered in time", claim.attempt, self._line)),)
+        definition = self._node.definition
+        if claim.round > definition.max_rounds:  # a person's last answer did not end them
+            message = f"{definition.until} did not hold after {definition.max_rounds} rounds"
+            return (self._failed(made_up("NoMoreRounds", message, claim.attempt, self._line)),)
         if claim.deaths >= reducer.MAX_DEATHS:
             message = f"{claim.deaths} workers died while they ran it"
             return (self._failed(made_up("WorkerLost", message, claim.attempt, self._line)),)

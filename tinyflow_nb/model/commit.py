@@ -77,6 +77,8 @@ class Answer(NamedTuple):
     """`until` wants another round."""
     round: int = 1
     """The round whose form was answered; an answer to another is refused."""
+    exhausted: bool = False
+    """`until` wants another round, and there is none left."""
 
 
 class Again(NamedTuple):

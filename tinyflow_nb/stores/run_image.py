@@ -157,7 +157,9 @@ class RunImage(RunClaims):
         unit = self.units[step.unit]
         answered = {"who": step.who, "at": at, "answer_id": step.answer_id}
         if not step.repeat:
-            info = {"answered_by": answered}
+            info: dict[str, Any] = {"answered_by": answered}
+            if step.exhausted:
+                info["exhausted"] = True
             self._settle(
                 Settle("settle", unit.name, 0, SUCCEEDED, step.value, info, step.arrivals), at, made_ready
             )
