@@ -55,7 +55,7 @@ def cell_of(graph: p.Graph) -> str:
 
 
 class Peer(p.Adapter):  # type: ignore[misc]
-    variants = {"memory": "memory", "sqlite": "sqlite", "sqlite_full": "sqlite"}
+    variants = {"memory": "memory", "sqlite": "sqlite", "sqlite_full": "sqlite", "redis": "redis"}
 
     async def open(self) -> None:
         file = Path(self.workdir) / "runs.db"
@@ -63,6 +63,7 @@ class Peer(p.Adapter):  # type: ignore[misc]
             "memory": "memory://",
             "sqlite": f"sqlite:///{file}",
             "sqlite_full": f"sqlite:///{file}?synchronous=FULL",
+            "redis": self.redis_url,
         }[self.variant]
         self.executor = await connect(address).__aenter__()
 

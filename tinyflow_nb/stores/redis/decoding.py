@@ -135,24 +135,24 @@ def header_of(run: str, reply: list[Any]) -> RunHeader:
 
 def image_of(run: str, reply: list[Any], shape: Shape) -> RunImage:
     """The image that the embedded stores would hold of the run; values may be references still."""
-    meta, _, _, _, _, units, forms, outputs = reply
+    meta, _, _, _, _, created, units, forms, outputs = reply
     header = header_of(run, reply)
     facts = _facts(meta)
     new = NewRun(run, header.definition, header.chain, header.inputs, header.deadline, header.context)
-    image = RunImage(new, shape, float(facts["created"]))
+    image = RunImage(new, shape, float(created))
     image.status = header.status
     image.generation = header.generation
     image.error = header.error
     image.deadline = header.deadline
-    image.touched_at = float(facts["touched"])
     image.finished_at = _float(facts, "ended")
     image.seq = header.seq
     image.parked = int(facts["parked"])
     waiting_for = dict(_pairs(forms))
     values = dict(_pairs(outputs))
-    found = sorted((_facts(u) for u in units), key=lambda u: (float(u.get("since") or 0), u["name"]))
-    for unit in sorted(found, key=lambda u: "[" in u["name"]):  # items behind their nodes
-        _put(image, unit, waiting_for, values)
+    found = [(name, _facts(unit)) for name, unit in _pairs(units)]
+    found.sort(key=lambda unit: ("[" in unit[0], float(unit[1].get("since", 0)), unit[0]))
+    for name, unit in found:  # items behind their nodes, the outbox oldest first
+        _put(image, name, unit, waiting_for, values)
     return image
 
 
@@ -164,13 +164,16 @@ def summary_of(row: list[Any]) -> RunSummary:
     )  # fmt: skip
 
 
-def _put(image: RunImage, facts: dict[str, Any], forms: dict[str, str], values: dict[str, str]) -> None:
-    name = facts["name"]
+def _put(
+    image: RunImage, name: str, facts: dict[str, Any], forms: dict[str, str], values: dict[str, str]
+) -> None:
     node = node_of(name)
     is_item = node != name
     parent = image.units[node] if is_item else None
     index = int(name[len(node) + 1 : -1]) if is_item else 0
-    unit = Unit(name, image.shape.nodes[node], int(facts["edges"]), int(facts["data"]), parent, index)
+    unit = Unit(
+        name, image.shape.nodes[node], int(facts.get("edges", 0)), int(facts.get("data", 0)), parent, index
+    )
     unit.status = STATUSES[int(facts["st"])]
     unit.dead = facts.get("dead", "")
     unit.winner = facts.get("winner", "")
@@ -179,7 +182,7 @@ def _put(image: RunImage, facts: dict[str, Any], forms: dict[str, str], values: 
     unit.expires = float(facts.get("till", 0))
     unit.deaths = int(facts.get("deaths", 0))
     unit.attempt = int(facts.get("try", 0))
-    unit.round = int(facts["round"])
+    unit.round = int(facts.get("round", 1))
     unit.judged = bool(facts.get("judged"))
     unit.due = float(facts.get("due", 0))
     unit.value = values.get(name)

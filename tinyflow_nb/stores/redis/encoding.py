@@ -65,8 +65,20 @@ def commit(commit: Commit, large: Large) -> list[Any]:
     """Arguments of `commit` from the sixth on."""
     steps: list[Any] = []
     for step in commit.steps:
-        _ENCODE[step[0]](_referring(step, large), steps)
+        args = _ENCODE[step[0]](_referring(step, large))
+        steps += (step[0], len(args), *args)
     return [commit.generation, commit.worker, commit.want, commit.lease, *large.arguments(), *steps]
+
+
+def is_plain(commit: Commit) -> bool:
+    """Whether it consists of the steps that `settle.lua` knows."""
+    for step in commit.steps:
+        if type(step) is Settle:
+            if step.via or step.unit[-1:] == "]":
+                return False
+        elif type(step) is not Start:
+            return False
+    return True
 
 
 def _referring(step: Step, large: Large) -> Step:
@@ -79,63 +91,60 @@ def _referring(step: Step, large: Large) -> Step:
     return step
 
 
-def _arrivals(arrivals: tuple[Arrival, ...], out: list[Any]) -> None:
-    out.append(len(arrivals))
+def _arrivals(arrivals: tuple[Arrival, ...]) -> list[Any]:
+    out: list[Any] = []
     for target, source, verdict, data in arrivals:
         out += (target, source, verdict, "1" if data else "0")
+    return out
 
 
-def _settle(step: Settle, out: list[Any]) -> None:
+def _settle(step: Settle) -> tuple[Any, ...]:
     info = step.info
-    out += (
-        "settle", step.unit, step.token, NUMBERS[step.status],
-        "" if step.value is None else step.value,
+    return (
+        step.unit, step.token, NUMBERS[step.status], step.value or "",
         dumps(info) if info else "", info.get("handled_by", "") if info else "",
-        dumps(step.fails_run) if step.fails_run is not None else "", step.via,
+        "" if step.fails_run is None else dumps(step.fails_run), step.via, *_arrivals(step.arrivals),
     )  # fmt: skip
-    _arrivals(step.arrivals, out)
 
 
-def _start(step: Start, out: list[Any]) -> None:
-    out += ("start", step.unit, step.token)
+def _start(step: Start) -> tuple[Any, ...]:
+    return step.unit, step.token
 
 
-def _park(step: Park, out: list[Any]) -> None:
-    out += ("park", step.unit, step.token, dumps(step.waiting_for), step.due)
+def _park(step: Park) -> tuple[Any, ...]:
+    return step.unit, step.token, dumps(step.waiting_for), step.due
 
 
-def _answer(step: Answer, out: list[Any]) -> None:
+def _answer(step: Answer) -> tuple[Any, ...]:
     who = dumps({"who": step.who, "answer_id": step.answer_id})
-    out += ("answer", step.unit, step.round, step.value, who, "1" if step.repeat else "0")
-    _arrivals(step.arrivals, out)
+    return step.unit, step.round, step.value, who, "1" if step.repeat else "", *_arrivals(step.arrivals)
 
 
-def _again(step: Again, out: list[Any]) -> None:
-    out += ("again", step.unit, step.token, step.due, dumps(step.error))
+def _again(step: Again) -> tuple[Any, ...]:
+    return step.unit, step.token, step.due, dumps(step.error)
 
 
-def _expand(step: Expand, out: list[Any]) -> None:
-    out += ("expand", step.unit, step.token, step.window, len(step.items))
-    out += step.items
+def _expand(step: Expand) -> tuple[Any, ...]:
+    return step.unit, step.token, step.window, *step.items
 
 
-def _round(step: NextRound, out: list[Any]) -> None:
-    out += ("round", step.unit, step.token, step.value)
+def _round(step: NextRound) -> tuple[Any, ...]:
+    return step.unit, step.token, step.value
 
 
-def _hand_back(step: HandBack, out: list[Any]) -> None:
-    out += ("handback", step.unit, step.token)
+def _hand_back(step: HandBack) -> tuple[Any, ...]:
+    return step.unit, step.token
 
 
-def _end(step: End, out: list[Any]) -> None:
-    out += ("end", NUMBERS[step.status], dumps(step.error) if step.error else "")
+def _end(step: End) -> tuple[Any, ...]:
+    return "", 0, NUMBERS[step.status], dumps(step.error) if step.error else ""
 
 
-def _reopen(step: Reopen, out: list[Any]) -> None:
-    out += ("reopen", "" if step.deadline is None else step.deadline)
+def _reopen(step: Reopen) -> tuple[Any, ...]:
+    return "", 0, "" if step.deadline is None else step.deadline
 
 
-_ENCODE: dict[str, Callable[[Any, list[Any]], None]] = {
+_ENCODE: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "settle": _settle, "start": _start, "park": _park, "answer": _answer, "again": _again,
     "expand": _expand, "round": _round, "handback": _hand_back, "end": _end, "reopen": _reopen,
 }  # fmt: skip

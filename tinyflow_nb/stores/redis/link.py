@@ -96,10 +96,12 @@ class Link(asyncio.Protocol):
             future.set_exception(LinkLost("the connection is closed"))
             return future
         packed = pack(command)
-        if not self._out:
-            self._loop.call_soon(self._send)
         self._out.append(packed)
         self._waiting.append(future)
+        if len(self._waiting) == 1:  # alone on its way: it need not wait for company
+            self._send()
+        elif len(self._out) == 1:
+            self._loop.call_soon(self._send)
         return future
 
     def _send(self) -> None:

@@ -121,7 +121,8 @@ class RedisStore:
 
     async def commit(self, commit: Commit) -> Outcome | None:
         large = Large()
-        reply = await self._change("commit", commit.run, *encoding.commit(commit, large))
+        script = "settle" if encoding.is_plain(commit) else "commit"
+        reply = await self._change(script, commit.run, *encoding.commit(commit, large))
         reopened = commit.steps[0][0] == "reopen"
         return await self._outcome(commit.run, commit.generation + reopened, reply, large)
 

@@ -3,7 +3,7 @@
 local stream = RUN .. ':ch'
 local count, most = tonumber(ARGV[6]), tonumber(ARGV[8])
 local ends = 0
-for i, entry in ipairs(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', AGAIN and 50 or 1)) do
+for i, entry in ipairs(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', ARGV[4] == '1' and 50 or 1)) do
   if i == 1 then ends = tonumber(string.match(entry[1], '^%d+')) end
   if entry[2][4] == OP then return ends end
 end
@@ -14,7 +14,7 @@ if surplus > 0 and math.floor(ends / 5000) ~= math.floor((ends + count) / 5000) 
 end
 local left = redis.call('PTTL', RUN)
 if left == -2 then
-  redis.call('EXPIRE', stream, math.ceil(KEPT))
+  redis.call('EXPIRE', stream, math.ceil(tonumber(ARGV[5])))
 elseif left >= 0 then
   redis.call('PEXPIRE', stream, left)
 end

@@ -27,13 +27,14 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', seconds(limit),
     if run.deadline then look('', 0, 'deadline', run.deadline, {}) end
     for _, field in ipairs(redis.call('HKEYS', key)) do
       if string.sub(field, 1, 2) == 'u:' then
+        local name = string.sub(field, 3)
         local u = cmsgpack.unpack(redis.call('HGET', key, field))
         if u.st == 2 and u.token then
-          look(u.name, u.try or 0, 'lease', u.till, {})
+          look(name, u.try or 0, 'lease', u.till, {})
         elseif u.st == 3 and u.due or u.st == 1 and u.out then
-          local shape = redis.call('HGET', key, 'n:' .. string.match(u.name, '^[^%[]+'))
+          local shape = redis.call('HGET', key, 'n:' .. string.match(name, '^[^%[]+'))
           local kind = u.st == 3 and 'timeout' or u.due and 'retry' or 'run'
-          look(u.name, u.try or 0, kind, u.due or u.since, cjson.decode(shape)[8])
+          look(name, u.try or 0, kind, u.due or u.since, cjson.decode(shape)[8])
         end
       end
     end

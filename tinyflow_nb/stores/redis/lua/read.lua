@@ -1,6 +1,6 @@
 -- A run as it is: counters, and what is asked for.
 -- KEYS[1] the run   ARGV[1] 'header', 'units' (their states) or 'all' (with outputs)
-local found = redis.call('HMGET', KEYS[1], 'm', 'context', 'chain', 'definition', 'inputs')
+local found = redis.call('HMGET', KEYS[1], 'm', 'context', 'chain', 'definition', 'inputs', 'created')
 if not found[1] then return nil end
 
 -- Replies hold whole numbers only, so times travel as text.
@@ -27,6 +27,7 @@ if ARGV[1] ~= 'header' then
       local field = fields[first + i - 1]
       local kind, name = string.sub(field, 1, 2), string.sub(field, 3)
       if kind == 'u:' then
+        units[#units + 1] = name
         units[#units + 1] = flat(cmsgpack.unpack(value))
       else
         local list = kind == 'f:' and forms or outputs
@@ -36,4 +37,4 @@ if ARGV[1] ~= 'header' then
     end
   end
 end
-return {flat(cmsgpack.unpack(found[1])), found[2], found[3], found[4], found[5], units, forms, outputs}
+return {flat(cmsgpack.unpack(found[1])), found[2], found[3], found[4], found[5], found[6], units, forms, outputs}

@@ -10,7 +10,7 @@ while #page < limit do
   if #ids == 0 then break end
   for i = 1, #ids, 2 do
     local key = shard .. ':r:' .. ids[i]
-    local found = redis.call('HMGET', key, 'm', 'chain', 'context')
+    local found = redis.call('HMGET', key, 'm', 'chain', 'context', 'created')
     if not found[1] then  -- it outlived its time
       redis.call('ZREM', KEYS[1], ids[i])
       redis.call('ZREM', shard .. ':done', ids[i])
@@ -21,7 +21,7 @@ while #page < limit do
       if (chain == '' or chain == found[2] or chain == name) and (status == 0 or status == run.st)
         and (ARGV[3] ~= '1' or run.parked > 0 and run.st < 4) and #page < limit then
         page[#page + 1] = {
-          ids[i + 1], ids[i], found[2], run.st, string.format('%.6f', run.created),
+          ids[i + 1], ids[i], found[2], run.st, found[4],
           run.ended and string.format('%.6f', run.ended) or false, run.parked, found[3], run.error or false,
         }
       end

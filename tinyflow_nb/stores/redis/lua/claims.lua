@@ -1,0 +1,187 @@
+-- The outbox of a run, and claims: who may work on which unit, until when, and with what.
+
+function F.due_by(time)
+  if not F.soonest or time < F.soonest then F.soonest = time end
+end
+
+function F.make_ready(u)
+  u.st = READY
+  u.out = true
+  u.since = NOW
+  run.active = run.active + 1
+  run.ready = run.ready + 1
+  F.touch(u)
+  F.made[#F.made + 1] = u
+end
+
+function F.back_to_outbox(u)
+  u.st = READY
+  u.out = true
+  u.since = NOW
+  run.ready = run.ready + 1
+  F.touch(u)
+end
+
+function F.leave_outbox(u)
+  if u.out then
+    u.out = nil
+    u.since = nil
+    run.ready = run.ready - 1
+    if run.most then redis.call('ZREM', RUN .. ':q', u.name) end
+  end
+end
+
+function F.claim_of(u, overdue)
+  local name = u.name
+  local s = F.shape(name)
+  local reads = {}
+  if not u.dead then
+    local sources = s[READS]
+    if u.winner then
+      local asked, orders = {}, {}
+      for _, source in ipairs(s[ORDERS]) do orders[source] = true end
+      for _, source in ipairs(sources) do
+        if source == u.winner or orders[source] then
+          asked[#asked + 1] = source
+        else
+          reads[#reads + 1] = source
+          reads[#reads + 1] = false
+        end
+      end
+      sources = asked
+    end
+    for i, text in ipairs(F.outputs(sources)) do
+      reads[#reads + 1] = sources[i]
+      reads[#reads + 1] = text
+    end
+  end
+  local claim = {name, u.token, u.try or 0, u.round, u.dead or '', overdue and 1 or 0, u.deaths or 0, reads}
+  local item = string.find(name, '[', 1, true)
+  if item or u.items or u.round > 1 or s[HANDLES] ~= '' then
+    claim[9] = item and (values['i:' .. name] or redis.call('HGET', RUN, 'i:' .. name)) or false
+    claim[10] = u.round > 1 and (values['p:' .. name] or redis.call('HGET', RUN, 'p:' .. name)) or false
+    claim[11], claim[12] = false, false
+    if s[HANDLES] ~= '' then
+      local handled = F.known(s[HANDLES])
+      claim[11] = handled and handled.st == FAILED and handled.info or false
+    end
+    if u.items then
+      local names = {}
+      for i = 1, u.items do names[i] = name .. '[' .. i - 1 .. ']' end
+      claim[12] = F.outputs(names)
+    end
+  end
+  return claim
+end
+
+function F.take(u, worker, lease)
+  local overdue = u.form or false  -- also for who takes it from a worker that died with it
+  if u.st == SUSPENDED then
+    run.parked = run.parked - 1
+    run.active = run.active + 1
+  elseif u.st == RUNNING then
+    u.deaths = (u.deaths or 0) + 1
+  else
+    F.leave_outbox(u)
+    if not u.dead and not u.items and (u.judged or F.shape(u.name)[JUDGED] == 0) then
+      u.try = (u.try or 0) + 1
+      u.began = u.began or NOW
+      F.tell_started(u)
+    end
+  end
+  run.tokens = run.tokens + 1
+  u.st = RUNNING
+  u.token = run.tokens
+  u.worker = worker
+  u.till = NOW + lease
+  u.due = nil
+  u.op = OP
+  F.touch(u)
+  F.due_by(u.till)
+  return F.claim_of(u, overdue)
+end
+
+function F.trigger_of(u)
+  local kind = u.st == SUSPENDED and 'timeout' or u.due and 'retry' or 'run'
+  local due = u.due and string.format('%.6f', u.due) or '0'
+  return {u.name, u.try or 0, kind, due, F.shape(u.name)[TAGS]}
+end
+
+-- The outbox of a run that bounds its running units, oldest first.
+function F.queue_up(u)
+  run.queued = (run.queued or 0) + 1
+  redis.call('ZADD', RUN .. ':q', run.queued, u.name)
+end
+
+-- What a change made ready: claimed for this worker, as far as it wants, or left in the outbox.
+function F.hand_out(worker, want, lease)
+  local made, claims, triggers = F.made, {}, {}
+  if run.st >= SUCCEEDED then
+    run.ready = 0
+    return claims, triggers
+  end
+  if run.most then  -- what it holds back, a unit's end takes from the outbox
+    local free = math.max(0, run.most - (run.active - run.ready))
+    want = math.min(want, free)
+    local queue, at_once = RUN .. ':q', {}
+    for _, u in ipairs(made) do
+      if u.out then F.queue_up(u) end
+      if u.dead or u.st == SUSPENDED or u.due and u.due > NOW then at_once[#at_once + 1] = u end
+    end
+    local from, names = 0, nil
+    while free > 0 do
+      names = redis.call('ZRANGE', queue, from, from + 99)
+      if #names == 0 then break end
+      from = from + 100
+      F.fetch(names)
+      for _, name in ipairs(names) do
+        local u = units[name]
+        if free > 0 and not u.dead and (u.due or 0) <= NOW then
+          free = free - 1
+          at_once[#at_once + 1] = u
+        end
+      end
+    end
+    made = at_once
+  end
+  for _, u in ipairs(made) do
+    if u.st == SUSPENDED or u.due and u.due > NOW then
+      triggers[#triggers + 1] = F.trigger_of(u)
+      F.due_by(u.due)
+    elseif worker ~= '' and (u.dead or #claims < want) and #F.shape(u.name)[TAGS] == 0 then
+      claims[#claims + 1] = F.take(u, worker, lease)
+    elseif u.out then
+      triggers[#triggers + 1] = F.trigger_of(u)
+      F.due_by(NOW)
+    end
+  end
+  return claims, triggers
+end
+
+-- The answer to an operation asked for again because its answer was lost: what it claimed and told.
+-- nil if it was not applied.
+function F.applied_already()
+  local fields = redis.call('HKEYS', RUN)
+  local names, claims, found = {}, {}, false
+  for _, field in ipairs(fields) do
+    if string.sub(field, 1, 2) == 'u:' then names[#names + 1] = string.sub(field, 3) end
+  end
+  table.sort(names)
+  F.fetch(names)
+  for _, name in ipairs(names) do
+    local u = units[name]
+    if u and u.op == OP then
+      found = true
+      if u.st == RUNNING and u.token then claims[#claims + 1] = F.claim_of(u, u.form or false) end
+    end
+  end
+  for _, entry in ipairs(redis.call('XREVRANGE', RUN .. ':ev', '+', '-', 'COUNT', 1000)) do
+    local pairs_ = entry[2]
+    if string.sub(pairs_[2], -#OP - 1) == ' ' .. OP then
+      found = true
+      for i = 3, #pairs_ do F.events[#F.events + 1] = pairs_[i] end
+      break
+    end
+  end
+  return found and {run.seq, run.st, AT, claims, {}, F.events} or nil
+end
