@@ -174,6 +174,7 @@ class ChainExecutor(Engine):
         header = await self._header(run_id)
         with self.bus.inbox(run_id) as inbox:
             self._following.follow(run_id, header.seq)
+            await self._streams.drain()  # what was published before is then in the store
             async for event in read_events(self._store, run_id, inbox, after, lambda: run_id in self._mine):
                 yield event
 
