@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -143,13 +142,4 @@ def test_a_failed_download_says_what_to_do(one_jar: OneJar) -> None:
 def test_a_full_disk_is_told_before_rocketmq_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 97, 3))  # type: ignore[attr-defined]
     with pytest.raises(ServiceError, match=r"97% full; RocketMQ takes messages only below 90%"):
-        rocketmq.prepare(tmp_path, {}, {}, [])
-
-
-def test_topics_that_the_broker_knows_stay_as_they_are(tmp_path: Path) -> None:
-    ports = {"nameserver": 1, "rocketmq": 2, "broker": 3, "remoting": 4, "metrics": 5}
-    rocketmq.prepare(tmp_path, ports, {"a": "NORMAL"}, ["g"])
-    rocketmq.prepare(tmp_path, ports, {"a": "DELAY", "b": "FIFO"}, ["g"])
-    text = (tmp_path / "rocketmq" / "store" / "config" / "topics.json").read_text()
-    types = {n: t["attributes"]["message.type"] for n, t in json.loads(text)["topicConfigTable"].items()}
-    assert types == {"a": "NORMAL", "b": "FIFO"}
+        rocketmq.prepare(tmp_path, {})

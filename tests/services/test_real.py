@@ -13,13 +13,19 @@ from tests.services.conftest import RealServices
 from tests.services.talk import redis_says
 from tinyflow_nb import services
 from tinyflow_nb.errors import ServiceError
-from tinyflow_nb.services import manage
 from tinyflow_nb.services.processes import within
 from tinyflow_nb.services.remoting import LIST_GROUPS, LIST_TOPICS, ROUTE_OF_TOPIC, SUCCESS, ask
 
 
 def by_name(real: RealServices) -> dict[str, services.Service]:
     return {service.name: service for service in services.status(real.folder)}
+
+
+def type_of(real: RealServices, topic: str) -> str:
+    """As the broker says."""
+    broker = by_name(real)["rocketmq"].ports["broker"]
+    attributes = json.loads(ask(broker, LIST_TOPICS).body)["topicConfigTable"][topic]["attributes"]
+    return str(attributes["message.type"])
 
 
 def test_both_run_and_answer(real_services: RealServices) -> None:
@@ -51,14 +57,10 @@ def test_nothing_listens_to_the_network(real_services: RealServices) -> None:
 
 
 def test_topics_have_their_types_and_the_group_is_there(real_services: RealServices) -> None:
+    assert type_of(real_services, "workflow_node_execution") == "NORMAL"
+    assert type_of(real_services, "workflow_node_delay") == "DELAY"
+    assert type_of(real_services, "workflow_task_monitor") == "NORMAL"
     broker = by_name(real_services)["rocketmq"].ports["broker"]
-    topics = json.loads(ask(broker, LIST_TOPICS).body)["topicConfigTable"]
-    types = {n: t["attributes"]["message.type"] for n, t in topics.items() if n.startswith("workflow_")}
-    assert types == {
-        "workflow_node_execution": "NORMAL",
-        "workflow_node_delay": "DELAY",
-        "workflow_task_monitor": "NORMAL",
-    }
     assert "tinyflow_workers" in json.loads(ask(broker, LIST_GROUPS).body)["subscriptionGroupTable"]
 
 
@@ -69,12 +71,16 @@ def test_clients_can_use_every_topic_at_once(real_services: RealServices) -> Non
         assert ask(proxy, ROUTE_OF_TOPIC, topic=topic).code == SUCCESS
 
 
-def test_a_topic_that_came_too_late_is_named(
-    real_services: RealServices, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(manage, "PATIENCE", 0.1)
-    with pytest.raises(ServiceError, match="RocketMQ runs without the topics one_more"):
-        services.up(["rocketmq"], folder=real_services.folder, topics={"one_more": "FIFO"})
+def test_topics_are_added_while_it_runs_and_those_there_stay(real_services: RealServices) -> None:
+    more = {"workflow_node_delay": "FIFO", "one_more": "FIFO"}
+    services.up(["rocketmq"], folder=real_services.folder, topics=more, groups=["more_workers"])
+    assert type_of(real_services, "workflow_node_delay") == "DELAY"
+    assert type_of(real_services, "one_more") == "FIFO"
+
+
+def test_a_topic_that_the_broker_refuses_is_named(real_services: RealServices) -> None:
+    with pytest.raises(ServiceError, match=r"RocketMQ refused to create no\.dots: "):
+        services.up(["rocketmq"], folder=real_services.folder, topics={"no.dots": "NORMAL"})
 
 
 def test_what_was_killed_starts_again_at_its_address_with_its_data(real_services: RealServices) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -179,3 +181,22 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
 def test_the_variable_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINYFLOW_SERVICES_FOLDER", str(tmp_path / "here"))
     assert services.services_folder() == tmp_path / "here"
+
+
+def test_without_the_extra_the_command_names_it() -> None:
+    without = "import sys; sys.modules['psutil'] = None; from tinyflow_nb.cli import app; app(sys.argv[1:])"
+    command = [sys.executable, "-c", without, "services", "status"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert "pip install 'tinyflow-nb[services]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_services_outlive_the_command_that_started_them(folder: Path) -> None:
+    start = "import sys; from tinyflow_nb.cli import app; app(sys.argv[1:])"
+    command = [sys.executable, "-c", start, "services", "up", "redis", "--folder", str(folder)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    service = services.status(folder)[0]
+    assert service.state == "running"
+    assert result.stdout == f"{service.address}\n"
+    assert os.getsid(service.pids["redis"]) == service.pids["redis"], "Ctrl-C of a terminal does not reach it"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from tinyflow_nb.errors import MissingExtra
 
-if find_spec("psutil") is None:
-    raise MissingExtra("tinyflow-nb services", "services")
+try:
+    import psutil  # noqa: F401
+except ModuleNotFoundError:
+    raise MissingExtra("`tinyflow-nb services`", "services") from None
 
 from tinyflow_nb.services.manage import NAMES, Addresses, down, reset, up
 from tinyflow_nb.services.places import services_folder

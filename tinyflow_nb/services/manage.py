@@ -23,6 +23,7 @@ from tinyflow_nb.services.places import (
 )
 from tinyflow_nb.services.ports import LOOPBACK, choose_port
 from tinyflow_nb.services.progress import Progress, Silent
+from tinyflow_nb.services.topics import GROUPS, TOPICS, create
 
 NAMES = tuple(SERVICES)
 PATIENCE = 30.0
@@ -50,14 +51,13 @@ def up(
     folder: Path | None = None,
     redis_port: int | None = None,
     rocketmq_port: int | None = None,
-    topics: Mapping[str, str] = rocketmq.TOPICS,
-    groups: Sequence[str] = rocketmq.GROUPS,
+    topics: Mapping[str, str] = TOPICS,
+    groups: Sequence[str] = GROUPS,
     progress: Progress | None = None,
 ) -> Addresses:
     """Start what does not run yet, and wait until it answers. Ports stay as they were the last time.
 
-    `topics` (name: NORMAL, DELAY, FIFO or TRANSACTION) and `groups` are added when RocketMQ starts; those it
-    knows stay as they are.
+    `topics` (name: NORMAL, DELAY, FIFO or TRANSACTION) and `groups` are created if they are missing.
 
     Raises:
         ServiceError: a port is in use, a download failed, or a service does not start; the message has
@@ -125,20 +125,11 @@ def _rocketmq_up(
     if not (
         _keeps_running(ROCKETMQ, home, record, wanted) and _keeps_running(NAMESERVER, home, record, None)
     ):
-        _start_rocketmq(home, record, wanted, topics, groups, shown)
-    nameserver = record.ports["nameserver"]
-    if not processes.within(PATIENCE, lambda: not rocketmq.unknown_topics(nameserver, topics)):
-        unknown = ", ".join(rocketmq.unknown_topics(nameserver, topics))
-        raise ServiceError(
-            f"RocketMQ runs without the topics {unknown}; it takes up new ones when it starts:"
-            " `tinyflow-nb services down rocketmq`, then `up`"
-        )
+        _start_rocketmq(home, record, wanted, shown)
+    create(record.ports["broker"], record.ports["nameserver"], topics, groups)
 
 
-def _start_rocketmq(
-    home: Path, record: Record, wanted: int | None, topics: Mapping[str, str], groups: Sequence[str],
-    shown: Progress,
-) -> None:  # fmt: skip
+def _start_rocketmq(home: Path, record: Record, wanted: int | None, shown: Progress) -> None:
     java = find_java()
     jars = fetch_jars(downloads_folder(), shown)
     ports = record.ports
@@ -151,7 +142,7 @@ def _start_rocketmq(
             asked = wanted if name == "rocketmq" else None
             title = "RocketMQ" if name == "rocketmq" else f"RocketMQ's {name}"
             ports[name] = choose_port(title, asked, ports.get(name), neighbours, ports.values())
-        rocketmq.prepare(home, ports, topics, groups)
+        rocketmq.prepare(home, ports)
     record.versions |= {"rocketmq": rocketmq.VERSION, "java": java.version}
     shown.step(f"starting RocketMQ {rocketmq.VERSION} (Java {java.version})")
     if not runs(NAMESERVER, home, record):

@@ -1,4 +1,4 @@
-"""RocketMQ's older protocol, just enough to ask a server something: no client needed, no second JVM."""
+"""RocketMQ's older protocol, just enough to administer a server: no client needed, no second JVM."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tinyflow_nb.services.ports import LOOPBACK
 
-LIST_TOPICS, ROUTE_OF_TOPIC, LIST_GROUPS = 21, 105, 201
+CREATE_TOPIC, LIST_TOPICS, ROUTE_OF_TOPIC, CREATE_GROUP, LIST_GROUPS = 17, 21, 105, 200, 201
 SUCCESS = 0
 _LENGTH = 0xFFFFFF
 """Of the header; the byte above says that it is JSON."""
@@ -17,10 +17,11 @@ _LENGTH = 0xFFFFFF
 
 class Reply(NamedTuple):
     code: int
+    remark: str
     body: bytes
 
 
-def ask(port: int, code: int, **fields: Any) -> Reply:
+def ask(port: int, code: int, body: bytes = b"", **fields: str) -> Reply:
     """One request to the name server or the broker.
 
     Raises:
@@ -29,12 +30,13 @@ def ask(port: int, code: int, **fields: Any) -> Reply:
     request = {"code": code, "language": "OTHER", "opaque": 1, "flag": 0, "version": 0, "extFields": fields}
     header = json.dumps(request).encode()
     with socket.create_connection((LOOPBACK, port), timeout=5) as connection:
-        connection.sendall(struct.pack(">ii", 4 + len(header), len(header)) + header)
+        lengths = struct.pack(">ii", 4 + len(header) + len(body), len(header))
+        connection.sendall(lengths + header + body)
         stream = connection.makefile("rb")
         lengths = stream.read(8)
         if len(lengths) < 8:
             raise ConnectionError(f"port {port} closed without an answer")
         length, header_length = struct.unpack(">ii", lengths)
         header_length &= _LENGTH
-        answer = json.loads(stream.read(header_length))
-        return Reply(answer["code"], stream.read(length - 4 - header_length))
+        answer: dict[str, Any] = json.loads(stream.read(header_length))
+        return Reply(answer["code"], answer.get("remark") or "", stream.read(length - 4 - header_length))

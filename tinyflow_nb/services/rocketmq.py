@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tinyflow_nb.errors import ServiceError
 from tinyflow_nb.services import processes
 from tinyflow_nb.services.places import packaged, write_config
 from tinyflow_nb.services.ports import LOOPBACK
-from tinyflow_nb.services.remoting import ROUTE_OF_TOPIC, SUCCESS, ask
 
 VERSION = "5.3.3"
-TOPICS: Mapping[str, str] = {
-    "workflow_node_execution": "NORMAL",
-    "workflow_node_delay": "DELAY",
-    "workflow_task_monitor": "NORMAL",
-}
-"""Each topic takes messages of its own type only."""
-GROUPS = ("tinyflow_workers",)
 READY_WITHIN = 120.0
 GRACE = 5.0
 """Seconds. It would take 45 to end by itself; what it took in is in the system's hands by then."""
@@ -45,14 +35,14 @@ def logs(folder: Path, part: str) -> list[Path]:
     return [folder / "rocketmq" / "logs" / f"{part}.{kind}" for kind in ("log", "out")]
 
 
-def prepare(folder: Path, ports: Mapping[str, int], topics: Mapping[str, str], groups: Sequence[str]) -> None:
+def prepare(folder: Path, ports: Mapping[str, int]) -> None:
     """Write what the servers read when they start.
 
     Raises:
         ServiceError: the disk is too full.
     """
     home = folder / "rocketmq"
-    for name in ("conf", "logs", "nameserver", "store/config"):
+    for name in ("conf", "logs", "nameserver", "store"):
         (home / name).mkdir(parents=True, exist_ok=True)
     disk = shutil.disk_usage(home)
     if disk.used / disk.total > FULL_DISK:
@@ -63,52 +53,6 @@ def prepare(folder: Path, ports: Mapping[str, int], topics: Mapping[str, str], g
     values = {"run": home, "store": home / "store", **ports}
     for name in ("broker.conf", "nameserver.conf", "proxy.json", "logback.xml", "loopback.btm"):
         write_config(name, home / "conf" / name, **values)
-    config = home / "store" / "config"
-    _add_missing(config / "topics.json", "topicConfigTable", {t: _topic(t, k) for t, k in topics.items()}, {})
-    _add_missing(
-        config / "subscriptionGroup.json", "subscriptionGroupTable", {g: _group(g) for g in groups},
-        {"forbiddenTable": {}},
-    )  # fmt: skip
-
-
-def _add_missing(file: Path, table: str, entries: dict[str, Any], other: dict[str, Any]) -> None:
-    """The broker keeps these files itself; what it has there stays."""
-    version = {"counter": 1, "stateVersion": 0, "timestamp": 1}
-    document = json.loads(file.read_text("utf-8")) if file.is_file() else {"dataVersion": version, **other}
-    document[table] = entries | document.get(table, {})
-    file.write_text(json.dumps(document), "utf-8")
-
-
-def _topic(name: str, type: str) -> dict[str, Any]:
-    return {
-        "attributes": {"message.type": type},
-        "order": False,
-        "perm": 6,
-        "readQueueNums": 4,
-        "topicFilterType": "SINGLE_TAG",
-        "topicName": name,
-        "topicSysFlag": 0,
-        "writeQueueNums": 4,
-    }
-
-
-def _group(name: str) -> dict[str, Any]:
-    return {
-        "attributes": {},
-        "brokerId": 0,
-        "consumeBroadcastEnable": True,
-        "consumeEnable": True,
-        "consumeFromMinEnable": True,
-        "consumeMessageOrderly": False,
-        "consumeTimeoutMinute": 15,
-        "groupName": name,
-        "groupRetryPolicy": {"type": "CUSTOMIZED"},
-        "groupSysFlag": 0,
-        "notifyConsumerIdsChangedEnable": True,
-        "retryMaxTimes": 16,
-        "retryQueueNums": 1,
-        "whichBrokerWhenConsumeSlowly": 1,
-    }
 
 
 def launch_nameserver(folder: Path, java: Path, jars: Sequence[Path]) -> int:
@@ -141,14 +85,6 @@ def _launch(
     classes = ["-cp", os.pathsep.join(map(str, jars))]
     command = [str(java), *packaged("jvm.flags").split(), *limits, *options, *classes, *main]
     return processes.start(command, output, home, {**os.environ, "ROCKETMQ_HOME": str(home)})
-
-
-def unknown_topics(nameserver: int, topics: Iterable[str]) -> list[str]:
-    """Those that clients can't use yet: the broker tells the name server some time after it started."""
-    try:
-        return [t for t in topics if ask(nameserver, ROUTE_OF_TOPIC, topic=t).code != SUCCESS]
-    except OSError:
-        return list(topics)
 
 
 def accepts(port: int) -> bool:
