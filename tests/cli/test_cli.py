@@ -32,10 +32,10 @@ def final(ok: bool, shout) -> str:
     return ", ".join(shout) if ok else "nothing"
 '''
 
-FAILING = '''
+FAILING = """
 def broken(x: int) -> int:
     return x // 0
-'''
+"""
 
 
 @pytest.fixture
@@ -62,7 +62,9 @@ def test_a_run_that_waits_is_answered_by_another_call(chain: str) -> None:
     assert [w["run"] for w in documents(call("waiting", "--json"))] == [told["run"]]
     second = call("resume", told["run"], "yes", "--json")
     assert second.exit_code == 0
-    assert documents(second)[-1] == {"run": told["run"], "status": "SUCCEEDED", "result": "CAT 0, CAT 1, CAT 2"}
+    told |= {"status": "SUCCEEDED", "result": "CAT 0, CAT 1, CAT 2"}
+    del told["forms"]
+    assert documents(second)[-1] == told
     assert call("waiting").stdout == ""
 
 
