@@ -7,7 +7,7 @@ Every method may raise StoreError; then nothing was changed.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -185,6 +185,57 @@ class TriggerScheduler(Protocol):
 
     def forget(self, run: str) -> None:
         """The run has ended: its timers are of no use any more."""
+        ...
+
+
+@runtime_checkable
+class SharedScheduler(Protocol):
+    """Carries triggers between processes: what one of them schedules, any that executes may be brought.
+
+    What gets lost on the way is found in the store's DueIndex: then it comes late, not never.
+    """
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Be able to `schedule`; all that a process needs which only submits."""
+        ...
+
+    async def consume(
+        self, stack: AsyncExitStack, accept: Callable[[Trigger], Awaitable[bool]],
+        room: Callable[[], Awaitable[int]],
+    ) -> None:  # fmt: skip
+        """Bring triggers here too, until `stack` is closed: what was taken and not accepted by then
+        is scheduled again.
+
+        Args:
+            room: waits until there is room for a unit, and says for how many; nothing is taken before.
+        """
+        ...
+
+    def schedule(self, triggers: Sequence[Trigger]) -> None:
+        """As TriggerScheduler.schedule."""
+        ...
+
+    def forget(self, run: str) -> None:
+        """As TriggerScheduler.forget."""
+        ...
+
+
+class DueIndex(Protocol):
+    """What a store has whose runs belong to everybody (SEMANTICS 27)."""
+
+    def now(self) -> float:
+        """The store's clock."""
+        ...
+
+    async def due(self, older: float = 0.0, again: float = 10.0, limit: int = 100) -> list[Trigger]:
+        """What is due in any run and waits for a worker: unclaimed units, timers, expired leases,
+        deadlines.
+
+        Args:
+            older: seconds it has been due for, at least.
+            again: seconds until it is given again, to anybody, if it is still so.
+            limit: runs looked at, of each part of the store.
+        """
         ...
 
 

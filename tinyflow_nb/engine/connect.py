@@ -13,7 +13,14 @@ from tinyflow_nb.schedulers.local import LocalScheduler
 from tinyflow_nb.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    from tinyflow_nb.ports import Clock, DefinitionStore, NodeExecutor, StateStore
+    from tinyflow_nb.ports import (
+        Clock,
+        DefinitionStore,
+        NodeExecutor,
+        SharedScheduler,
+        StateStore,
+        TriggerScheduler,
+    )
 
     class Store(StateStore, DefinitionStore, Protocol):
         """Every store of ours is both."""
@@ -31,7 +38,8 @@ def connect(
             `redis://[user:password@]host:6379/0`, `rediss://` (TLS), `redis+cluster://host,host`,
             `redis+sentinel://host,host/master`; empty: the one of the settings, a file in the
             user's data folder.
-        scheduler: `local`, the default of these stores.
+        scheduler: `local`, the embedded stores' default: this process executes what it starts;
+            `redis`, the default with Redis: any process that executes takes up any run.
         execute: False submits and watches only.
         overrides: functions that replace nodes' bodies, by node id; for tests.
 
@@ -41,11 +49,10 @@ def connect(
     """
     settings = settings or get_settings()
     clock = clock or SystemClock()
-    if scheduler not in ("", "local"):
-        raise SettingsError(f"scheduler {scheduler!r}: this version has only 'local'")
-    store = open_store(address or settings.store, clock, settings.retention)
+    address = address or settings.store
+    store = open_store(address, clock, settings.retention)
     return ChainExecutor(
-        store, store, LocalScheduler(clock),
+        store, store, open_scheduler(scheduler, address, store, clock),
         nodes=installed() if nodes is None else nodes, clock=clock, execute=execute,
         lease=settings.lease, capacity=settings.max_concurrent_nodes, threads=settings.max_threads,
         retention=settings.retention, suspended_ttl=settings.suspended_ttl, overrides=overrides,
@@ -75,3 +82,31 @@ def open_store(address: str, clock: Clock, retention: float) -> Store:
 
         return RedisStore(address, clock, retention=retention)
     raise SettingsError(f"{address!r} is no store's address; try sqlite:///runs.db or memory://")
+
+
+def open_scheduler(
+    scheduler: str, address: str, store: Store, clock: Clock
+) -> TriggerScheduler | SharedScheduler:
+    """
+    Args:
+        address: the store's.
+
+    Raises:
+        SettingsError: the scheduler is not known, or does not go with the store.
+        MissingExtra: it needs an optional part.
+    """
+    fleet = address.startswith("redis")
+    kind, _, _ = (scheduler or ("redis" if fleet else "local")).partition("://")
+    if kind == "local":
+        return LocalScheduler(clock)
+    if kind != "redis":
+        raise SettingsError(f"scheduler {scheduler!r}: known are 'local' and 'redis'")
+    if not fleet:
+        raise SettingsError(
+            f"scheduler {scheduler!r}: only runs in Redis are shared; {address!r} goes with 'local'"
+        )
+    from tinyflow_nb.schedulers.redis import RedisScheduler
+    from tinyflow_nb.stores.redis import RedisStore
+
+    assert isinstance(store, RedisStore)
+    return RedisScheduler(address, store, clock)

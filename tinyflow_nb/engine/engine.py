@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
@@ -27,6 +27,7 @@ from tinyflow_nb.ports import (
     DefinitionStore,
     NodeExecutor,
     RunHeader,
+    SharedScheduler,
     StateStore,
     TriggerScheduler,
 )
@@ -36,7 +37,7 @@ class Engine:
     """What executes; ChainExecutor is what people and programs call."""
 
     def __init__(
-        self, definitions: DefinitionStore, states: StateStore, scheduler: TriggerScheduler,
+        self, definitions: DefinitionStore, states: StateStore, scheduler: TriggerScheduler | SharedScheduler,
         events: EventBus | None = None, *, nodes: Mapping[str, NodeExecutor], clock: Clock | None = None,
         name: str = "", execute: bool = True, lease: float = 30.0, capacity: int = 256, threads: int = 32,
         retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0,
@@ -44,6 +45,8 @@ class Engine:
     ) -> None:  # fmt: skip
         """
         Args:
+            scheduler: a shared one makes this a worker of a fleet: it works on any run, and what it
+                makes ready goes to all of them.
             nodes: the NodeExecutor of each node type.
             name: of this worker, in claims and states; made up if empty.
             execute: False submits and watches only.
@@ -59,6 +62,9 @@ class Engine:
         self._store = states
         self._scheduler = scheduler
         self._execute = execute
+        self._shared = isinstance(scheduler, SharedScheduler)
+        self._adopts = execute and not self._shared
+        """Whether the runs started or acted on here are this process's to execute."""
         self._retention, self._suspended_ttl = retention, suspended_ttl
         self._clock = clock or SystemClock()
         self._name = name or f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
@@ -66,7 +72,7 @@ class Engine:
         self._at_hand = AtHand(states, self.registry, nodes, overrides)
         self._stack = AsyncExitStack()
         self._mine: set[str] = set()
-        """Live runs this process executes (SEMANTICS 21)."""
+        """Live runs this process executes; a fleet's belong to nobody (SEMANTICS 21)."""
 
     async def __aenter__(self) -> Self:
         stack = await self._stack.__aenter__()
@@ -77,16 +83,24 @@ class Engine:
                 self._name, self._store, self._clock, self._streams, self._settled,
                 lease=self._lease, threads=self._threads,
             )  # fmt: skip
-            self._worker = Worker(workshop, self._at_hand, self._settled, self._capacity)
+            self._worker = Worker(
+                workshop, self._at_hand, self._settled, self._capacity, spreads=self._shared
+            )
             self._following = Following(self._store, self.bus, workshop.attempts.lasting_runs, self._forget)
             self._recovery = Recovery(
                 self._store, self._scheduler, lambda: self._mine, self._forget, self._expire, self._lease / 2
             )
             stack.push_async_callback(self._streams.drain)  # last: what is dropped has its last words
+            if isinstance(self._scheduler, SharedScheduler):
+                await self._scheduler.open(stack)  # closed after the worker: what that hands back is sent
             for part in (self.bus, self._following, self._worker, self._recovery):
                 stack.push_async_callback(part.close)
-            if self._execute:
-                await self._scheduler.start(stack, self.accept)
+            self._consuming = await stack.enter_async_context(AsyncExitStack())
+            if isinstance(self._scheduler, SharedScheduler):
+                if self._execute:
+                    await self._scheduler.consume(self._consuming, self.accept, self._worker.room)
+            elif self._execute:
+                await self._scheduler.start(self._consuming, self.accept)
             await self._expire()
         except BaseException:
             await stack.aclose()
@@ -95,6 +109,12 @@ class Engine:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more, and wait `seconds` at most for what is being worked on. What is not done
+        by then is handed back when this is closed."""
+        await self._consuming.aclose()
+        await self._worker.drain(seconds)
 
     async def stop(self, run_id: str) -> None:
         """Cancel a run; one that has ended stays as it is.
@@ -125,7 +145,7 @@ class Engine:
 
     async def _adopt(self, run: str, outcome: Outcome) -> None:
         """A run a person acted on is executed here, if this process executes."""
-        adopted = self._execute and run not in self._mine and not outcome.status.terminal
+        adopted = self._adopts and run not in self._mine and not outcome.status.terminal
         if adopted:
             self._mine.add(run)
         self._settled(run, outcome)
@@ -138,10 +158,15 @@ class Engine:
         """Every change made here passes through this."""
         self._at_hand.saw(run, outcome.seq)
         self._following.tell(run, outcome)
-        if outcome.triggers and self._execute:
-            self._scheduler.schedule(outcome.triggers)
+        if outcome.triggers:
+            self._schedule(outcome.triggers)
         if outcome.status.terminal:
             self._forget(run)
+
+    def _schedule(self, triggers: Sequence[Trigger]) -> None:
+        """An embedded store's runs are executed by whom they belong to, a fleet's by anybody."""
+        if self._execute or self._shared:
+            self._scheduler.schedule(triggers)
 
     def _forget(self, run: str) -> None:
         """It ended, here or elsewhere."""

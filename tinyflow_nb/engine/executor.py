@@ -107,10 +107,10 @@ class ChainExecutor(Engine):
             if run_id:
                 return await self._same_run(new)
         self._at_hand.keep(LiveRun(run, ref, plan, json.loads(text), context, 1, new.deadline))
-        if self._execute:
+        if self._adopts:
             self._mine.add(run)
-        if new.deadline is not None and self._execute:
-            self._scheduler.schedule([Trigger(run, 1, "", 0, "deadline", new.deadline)])
+        if new.deadline is not None:
+            self._schedule([Trigger(run, 1, "", 0, "deadline", new.deadline)])
         self._settled(run, outcome)
         self._worker.take(outcome.claims)
         return run
@@ -264,18 +264,19 @@ class ChainExecutor(Engine):
             )
         self._at_hand.forget(run_id)
         await self._adopt(run_id, outcome)
-        if reopen.deadline is not None and self._execute:
+        if reopen.deadline is not None:
             deadline = Trigger(run_id, header.generation + 1, "", 0, "deadline", reopen.deadline)
-            self._scheduler.schedule([deadline])
+            self._schedule([deadline])
 
     async def attach(self, run_id: str) -> None:
         """Execute a run here that another process started and does not go on with (SEMANTICS 21).
+        A fleet's runs need nobody to do that.
 
         Raises:
             UnknownRun
         """
         header = await self._header(run_id)
-        if self._execute and not header.status.terminal:
+        if self._adopts and not header.status.terminal:
             await self._at_hand.run(run_id)  # raises if its code can't be loaded here
             self._worker.fit(run_id)
             self._mine.add(run_id)

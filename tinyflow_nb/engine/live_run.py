@@ -59,10 +59,14 @@ class AtHand:
             _keep(self._plans, key, plan, PLANS)
         return plan
 
-    async def run(self, run: str) -> LiveRun | None:
-        """None if the run, or its definition, is not in the store any more."""
+    async def run(self, run: str, generation: int = 0) -> LiveRun | None:
+        """None if the run, or its definition, is not in the store any more.
+
+        Args:
+            generation: the one to work on; another process may have begun it.
+        """
         live = self._runs.get(run)
-        if live is not None:
+        if live is not None and live.generation >= generation:
             return live
         header = await self._store.header(run)
         if header is None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from tinyflow_nb.errors import TinyflowError
-from tinyflow_nb.ports import StateStore, TriggerScheduler
+from tinyflow_nb.ports import SharedScheduler, StateStore, TriggerScheduler
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +18,9 @@ class Recovery:
     """Looks through the outboxes every so often. A trigger brought twice changes nothing."""
 
     def __init__(
-        self, store: StateStore, scheduler: TriggerScheduler, runs: Callable[[], Iterable[str]],
-        ended: Callable[[str], None], expire: Callable[[], Awaitable[None]], every: float,
+        self, store: StateStore, scheduler: TriggerScheduler | SharedScheduler,
+        runs: Callable[[], Iterable[str]], ended: Callable[[str], None],
+        expire: Callable[[], Awaitable[None]], every: float,
     ) -> None:  # fmt: skip
         """
         Args:

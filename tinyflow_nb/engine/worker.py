@@ -29,18 +29,24 @@ class Worker:
     """One per executor."""
 
     def __init__(
-        self, workshop: Workshop, at_hand: AtHand, settled: Callable[[str, Outcome], None], capacity: int
-    ) -> None:
+        self, workshop: Workshop, at_hand: AtHand, settled: Callable[[str, Outcome], None], capacity: int,
+        *, spreads: bool,
+    ) -> None:  # fmt: skip
         """
         Args:
             settled: told every outcome: its events, triggers and status.
             capacity: units worked on at once.
+            spreads: of the units a change makes ready, keep one and leave the others to all workers.
         """
         self._workshop = workshop
         self._at_hand = at_hand
         self._store = workshop.store
         self._settled = settled
         self._capacity = capacity
+        self._spreads = spreads
+        self._draining = False
+        self._coming = 0
+        """Claims being made for triggers."""
         self._room = asyncio.Event()
         self._room.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -49,9 +55,27 @@ class Worker:
         self.attempts = workshop.attempts
 
     @property
+    def _free(self) -> int:
+        return 0 if self._draining else max(0, self._capacity - len(self._tasks) - self._coming)
+
+    @property
     def want(self) -> int:
-        """Claims it can take now."""
-        return max(0, self._capacity - len(self._tasks))
+        """Claims it takes of what a change from outside makes ready."""
+        return min(1, self._free) if self._spreads else self._free
+
+    @property
+    def _want_after(self) -> int:
+        """The same, of a unit that ends here: its own place is free again."""
+        if self._draining:
+            return 0
+        return 1 if self._spreads else 1 + self._free
+
+    async def room(self) -> int:
+        """Waits until there is room for a unit; for how many there is."""
+        while not self._free:
+            self._room.clear()
+            await self._room.wait()
+        return self._free
 
     async def accept(self, trigger: Trigger) -> bool:
         """Claim what a trigger names and work on it; False if the trigger is not of the present.
@@ -62,10 +86,13 @@ class Worker:
             return await self._pass_deadline(trigger)
         if trigger.run in self._unfit:
             return False
-        while len(self._tasks) >= self._capacity:
-            self._room.clear()
-            await self._room.wait()
-        outcome = await self._store.claim(trigger, self._workshop.name, self._workshop.lease)
+        await self.room()
+        self._coming += 1
+        try:
+            outcome = await self._store.claim(trigger, self._workshop.name, self._workshop.lease)
+        finally:
+            self._coming -= 1
+            self._room.set()
         if outcome is None:
             return False
         self._settled(trigger.run, outcome)
@@ -103,6 +130,12 @@ class Worker:
             for attempt in self.attempts.of(run):
                 attempt.call_off("stopped")
 
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more; wait for what is being worked on, `seconds` at most."""
+        self._draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
     async def close(self) -> None:
         """Drop what is running and hand it back, so that others need not wait for its leases."""
         dropped = [attempt.claim for attempt in self.attempts.all()]
@@ -112,7 +145,9 @@ class Worker:
         self._workshop.close()
         for claim in dropped:
             step = HandBack("handback", claim.unit, claim.token, "its process ended")
-            await self._store.commit(Commit(claim.run, claim.generation, (step,)))
+            outcome = await self._store.commit(Commit(claim.run, claim.generation, (step,)))
+            if outcome is not None and self._spreads:
+                self._settled(claim.run, outcome)
 
     # ------------------------------------------------------------------ the loop
 
@@ -131,13 +166,13 @@ class Worker:
                 self.take([c for c in claims[1 if not skips else 0 :] if not c.skip])
                 if skips:
                     steps: tuple[Step, ...] = tuple(self._skip(live, c) for c in skips)
-                    outcome = await self._workshop.commit(live, first.generation, steps, 1 + self.want)
+                    outcome = await self._workshop.commit(live, first.generation, steps, self._want_after)
                     claims = outcome.claims if outcome else ()
                     continue
             steps = await UnitRun(self._workshop, live, first, task).run()
             if not steps:
                 return
-            outcome = await self._workshop.commit(live, first.generation, steps, 1 + self.want)
+            outcome = await self._workshop.commit(live, first.generation, steps, self._want_after)
             claims = outcome.claims if outcome else ()
             hops += 1
             if hops % HOPS == 0:
@@ -148,7 +183,7 @@ class Worker:
         handed back, and this process leaves the run alone (SEMANTICS 23)."""
         run, generation = claims[0].run, claims[0].generation
         try:
-            return await self._at_hand.run(run)
+            return await self._at_hand.run(run, generation)
         except DefinitionError as e:
             log.error("run %s can't be executed here: %s", run, e)
             self._unfit.add(run)

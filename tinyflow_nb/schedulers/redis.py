@@ -1,0 +1,162 @@
+"""The Redis scheduler: wake-ups through one list, for teams without a broker.
+
+A wake-up that is lost, in a worker that dies or with Redis itself, is found by the sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import hiredis
+
+from tinyflow_nb.errors import TinyflowError
+from tinyflow_nb.model.trigger import Trigger
+from tinyflow_nb.ports import Clock, DueIndex
+from tinyflow_nb.schedulers.sweep import Accept, Room, bring, sweep
+from tinyflow_nb.schedulers.timers import Timers
+from tinyflow_nb.schedulers.wire import from_text, to_text
+from tinyflow_nb.stores.redis.address import parse
+from tinyflow_nb.stores.redis.link import Answer, Link, LinkLost
+from tinyflow_nb.stores.redis.servers import Servers
+
+log = logging.getLogger(__name__)
+
+QUEUE = "tf:{wake}:q"
+LONGEST = 100_000
+"""Wake-ups kept while nobody takes them: the oldest are dropped, the store has what they name."""
+KEPT_SECONDS = 86_400
+BATCH = 16
+"""Wake-ups taken at once, at most: the others are for other workers."""
+BLOCK_SECONDS = 5
+PAUSE_SECONDS = 0.5
+"""After trouble with the server."""
+
+
+class RedisScheduler:
+    def __init__(self, address: str, index: DueIndex, clock: Clock) -> None:
+        """
+        Args:
+            address: as the Redis store's.
+            index: of the store whose triggers it carries.
+
+        Raises:
+            SettingsError
+        """
+        self._servers = Servers(parse(address))
+        self._index = index
+        self._timers = Timers(clock, index.now, lambda trigger: self.schedule([trigger]))
+        self._out: list[str] = []
+        self._some_out = asyncio.Event()
+        self._link: Link | None = None
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        await self._servers.open(stack)
+        sender = asyncio.get_running_loop().create_task(self._send())
+
+        async def close() -> None:
+            self._timers.close()
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+            await self._push()
+
+        stack.push_async_callback(close)
+
+    async def consume(self, stack: AsyncExitStack, accept: Accept, room: Room) -> None:
+        loop = asyncio.get_running_loop()
+        tasks = [
+            loop.create_task(self._take(accept, room)),
+            loop.create_task(sweep(self._index, accept, room)),
+        ]
+
+        async def stop() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._link is not None:
+                self._link.close()
+
+        stack.push_async_callback(stop)
+
+    def schedule(self, triggers: Sequence[Trigger]) -> None:
+        now = self._index.now()
+        for trigger in triggers:
+            if trigger.due > now:
+                self._timers.set(trigger)
+            elif len(self._out) < LONGEST:
+                self._out.append(to_text([trigger]))  # one each: several workers share what one made ready
+        if self._out:
+            self._some_out.set()
+
+    def forget(self, run: str) -> None:
+        self._timers.forget(run)
+
+    # ------------------------------------------------------------------ sending
+
+    async def _send(self) -> None:
+        while True:
+            await self._some_out.wait()
+            self._some_out.clear()
+            await self._push()
+
+    async def _push(self) -> None:
+        out, self._out = self._out, []
+        if not out:
+            return
+        try:
+            length, _ = await asyncio.gather(
+                self._servers.call(QUEUE, "RPUSH", QUEUE, *out),
+                self._servers.call(QUEUE, "EXPIRE", QUEUE, KEPT_SECONDS),
+            )
+            if length > LONGEST:
+                await self._servers.call(QUEUE, "LTRIM", QUEUE, -LONGEST, -1)
+        except TinyflowError as e:
+            log.warning("%d wake-ups could not be sent; the sweep finds what they name: %s", len(out), e)
+
+    # ------------------------------------------------------------------ taking
+
+    async def _take(self, accept: Accept, room: Room) -> None:
+        while True:
+            free = await room()
+            try:
+                texts = await self._pop(min(free, BATCH))
+            except (OSError, TimeoutError, LinkLost, hiredis.HiredisError, TinyflowError) as e:
+                log.warning("could not take wake-ups: %s", e)
+                if self._link is not None:
+                    self._link.close()
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            triggers = [trigger for text in texts for trigger in _read(text)]
+            try:
+                await bring(triggers, accept)
+            except asyncio.CancelledError:
+                self.schedule(triggers)  # those accepted meanwhile are dropped by whom they come to
+                raise
+
+    async def _pop(self, most: int) -> list[str]:
+        """Waits a while for one; then what else there is, at once."""
+        link = self._link
+        if link is None or not link.alive:
+            await self._servers.call(QUEUE, "LLEN", QUEUE)  # a cluster's places are known from here on
+            link = self._link = await self._servers.new_link(self._servers.place(QUEUE))
+        first = _checked(await link.call("BLPOP", QUEUE, BLOCK_SECONDS))
+        if first is None:
+            return []
+        rest = _checked(await link.call("LPOP", QUEUE, most - 1)) if most > 1 else None
+        return [first[1], *(rest or ())]
+
+
+def _checked(answer: Answer) -> Answer:
+    if isinstance(answer, hiredis.ReplyError):
+        raise answer
+    return answer
+
+
+def _read(text: str) -> list[Trigger]:
+    try:
+        return from_text(text)
+    except ValueError as e:
+        log.warning("dropped from %s: %.80r: %s", QUEUE, text, e)
+        return []

@@ -1,0 +1,49 @@
+"""The sweep: every worker with room looks at the store's due index every few seconds, so that lost
+wake-ups, timers, and the leases of dead workers are taken up, whosever run it is (SEMANTICS 27)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable
+
+from tinyflow_nb.errors import TinyflowError
+from tinyflow_nb.model.trigger import Trigger
+from tinyflow_nb.ports import DueIndex
+
+log = logging.getLogger(__name__)
+
+EVERY = 2.0
+"""Seconds between two looks of one worker, about: workers do not keep step."""
+OLDER = 1.0
+"""Seconds a wake-up is given to arrive."""
+AGAIN = 10.0
+"""Seconds until what one worker found is shown to others, if it is still there."""
+SHARDS = 64
+
+Accept = Callable[[Trigger], Awaitable[bool]]
+Room = Callable[[], Awaitable[int]]
+
+
+async def sweep(index: DueIndex, accept: Accept, room: Room) -> None:
+    """Runs until it is cancelled."""
+    while True:
+        await asyncio.sleep(EVERY * random.uniform(0.5, 1.5))
+        try:
+            while found := await index.due(OLDER, AGAIN, 1 + await room() // SHARDS):
+                await bring(found, accept)
+        except TinyflowError:
+            log.warning("could not look at what is due", exc_info=True)
+
+
+async def bring(triggers: Iterable[Trigger], accept: Accept) -> None:
+    """Claim what they name; a trigger that fails here is still in the store, and found again."""
+
+    async def one(trigger: Trigger) -> None:
+        try:
+            await accept(trigger)
+        except Exception:
+            log.exception("a trigger of run %s could not be accepted", trigger.run)
+
+    await asyncio.gather(*map(one, triggers))
