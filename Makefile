@@ -10,7 +10,7 @@ BUILD := build
 WHEEL := $(BUILD)/wheel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test bench lint format pictures lock clean wheel browser
+.PHONY: help setup demo lab test bench lint format pictures lock clean wheel debian
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -23,7 +23,7 @@ demo: setup ## Run the quickstart notebook with the local model; writes build/qu
 lab: setup ## Open the quickstart notebook in JupyterLab
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
 
-test: lint wheel browser ## Check style and types, then run every test against the built wheel
+test: lint wheel debian ## Check style and types, then run every test against the built wheel
 	PYTHONPATH=$(abspath $(WHEEL)) WHEEL_UNDER_TEST=$(abspath $(WHEEL)) $(BIN)/pytest $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev ## Measure against the bare floor and the other engines that are set up
@@ -52,8 +52,8 @@ wheel: $(VENV)/.dev
 	$(BIN)/hatchling build --target wheel --directory $(BUILD)/dist
 	$(PIP) --no-deps --no-index --no-compile --target $(WHEEL) $(BUILD)/dist/*.whl
 
-browser:
-	@scripts/browser.sh
+debian:
+	@scripts/debian.sh
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
