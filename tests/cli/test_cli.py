@@ -146,3 +146,71 @@ def test_a_published_chain_runs_by_name_and_version(chain: str) -> None:
     assert documents(call("run", "shouting@1", "-i", "topic=cat", "--json"))[-1]["status"] == "SUSPENDED"
     assert [c["version"] for c in documents(call("chains", "--json"))] == [1]
     assert documents(call("runs", "--chain", "shouting", "--json"))[0]["chain"] == "shouting@1"
+
+
+FORM = '''
+from pydantic import BaseModel
+
+class Reply(BaseModel):
+    approved: bool
+    text: str
+
+def draft(topic: str) -> str:
+    return "all about " + topic * 60
+
+@confirm(initial={"text": "draft"})
+def approval(draft) -> Reply:
+    """Send it?"""
+'''
+
+
+def test_an_open_form_is_shown_whole_with_the_command_that_answers(tmp_path: Path) -> None:
+    """SEMANTICS 16: who answers sees what the fields start with; a field left out keeps it."""
+    file = tmp_path / "ask.py"
+    file.write_text(FORM)
+    shown = call("run", str(file), "-i", "topic=cats").stdout
+    run = documents(call("runs", "--json"))[0]["id"]
+    told = (
+        f"approval waits: Send it?\n  approved\n  text = all about {'cats' * 60}\n"
+        f"answer with: tinyflow-nb resume {run} approved=...\n"
+    )
+    assert shown.endswith(told)
+    assert call("show", run).stdout.endswith(told)
+
+
+def test_show_tells_a_failure_whole(tmp_path: Path) -> None:
+    file = tmp_path / "bad.py"
+    file.write_text(FAILING)
+    call("run", str(file), "-i", "x=1")
+    shown = call("show", documents(call("runs", "--json"))[0]["id"]).stdout
+    assert "broken, line 3: ZeroDivisionError: " in shown
+    assert "return x // 0" in shown
+
+
+def test_ids_are_never_cut_in_the_list(chain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    run = documents(call("run", chain, "-i", "topic=cat", "--json"))[-1]["run"]
+    assert run in call("runs", "--status", "suspended").stdout
+    assert "waits for an answer" in call("runs").stdout
+    assert run not in call("runs", "--status", "failed").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["runs", "--status", "lost"], "'lost' is not one of"),
+        (["chains", "nothing"], "no chain 'nothing' is published here"),
+        (["run", "{chain}", "-i", "topic=x", "--deadline", "3x"], 'seconds above 0, or a text such as "90s"'),
+    ],
+)
+def test_a_wrong_option_is_said(chain: str, arguments: list[str], told: str) -> None:
+    result = call(*[a.replace("{chain}", chain) for a in arguments])
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_deadline_is_written_as_in_a_cell(chain: str) -> None:
+    """SEMANTICS 14"""
+    run = documents(call("run", chain, "-i", "topic=cat", "--deadline", "3m", "--json"))[-1]["run"]
+    state = documents(call("show", run, "--json"))[0]
+    assert state["deadline_at"] - state["created_at"] == pytest.approx(180, abs=1)

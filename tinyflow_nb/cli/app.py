@@ -11,18 +11,25 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of
+from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of, seconds_of
 from tinyflow_nb.cli.services import services
-from tinyflow_nb.cli.tree import RunTree, since
+from tinyflow_nb.cli.tree import RunTree, columns, open_forms, since, told_error
 from tinyflow_nb.engine.connect import connect
 from tinyflow_nb.engine.executor import ChainExecutor
-from tinyflow_nb.errors import ChainSuspended, DefinitionError, Problem, ResumeError, TinyflowError
+from tinyflow_nb.errors import (
+    ChainSuspended,
+    DefinitionError,
+    Problem,
+    ResumeError,
+    TinyflowError,
+    UnknownChain,
+)
 from tinyflow_nb.language import parse
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import EventType
+from tinyflow_nb.model.status import Status
 
 T = TypeVar("T")
 
@@ -73,7 +80,7 @@ def run(
         str, typer.Argument(metavar="FILE|NAME", help="A chain's Python file, or name[@version].")
     ],
     given: Annotated[list[str], typer.Option("--input", "-i", help="name=value, or name=@file.json")] = [],  # noqa: B006
-    deadline: Annotated[float | None, typer.Option(help="Seconds the run may take in all.")] = None,
+    deadline: Annotated[str, typer.Option(help='What the run may take in all: seconds, or "3m".')] = "",
     store: Store = "",
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +93,8 @@ def run(
     async def act(executor: ChainExecutor) -> int:
         what = chain_of(chain)
         definition = await executor.definition(what)
-        run_id = await executor.execute_async(what, inputs_of(definition, given), deadline=deadline)
+        inputs = inputs_of(definition, given)
+        run_id = await executor.execute_async(what, inputs, deadline=seconds_of(deadline))
         return await _follow(executor, definition, run_id, as_json)
 
     raise typer.Exit(_with_executor(store, act, execute=True))
@@ -129,9 +137,7 @@ async def _follow(executor: ChainExecutor, definition: ChainDefinition, run_id: 
         if as_json:
             _say({"run": run_id, "status": "SUSPENDED", "forms": e.forms})
         else:
-            for unit, form in e.forms.items():
-                out.print(Text(f"{unit} waits: {form.get('message', '')}", style="yellow"))
-            out.print(Text(f"answer with: tinyflow-nb resume {run_id} field=value ..."))
+            out.print(open_forms(run_id, e.forms))
         return SUSPENDED
     if as_json:
         _say({"run": run_id, "status": "SUCCEEDED", "result": result})
@@ -198,6 +204,10 @@ def show(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
         for event in await executor.recorded(run_id):
             tree.apply(event)
         out.print(tree.render())
+        if state.error is not None:
+            out.print(told_error(state.error))
+        if waits := state.waiting():
+            out.print(open_forms(run_id, {unit: n.waiting_for or {} for unit, n in waits.items()}))
         if state.result is not None:
             out.print_json(data=state.result)
 
@@ -207,7 +217,7 @@ def show(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
 @app.command()
 def runs(
     chain: Annotated[str, typer.Option(help="Only of this chain, name[@version].")] = "",
-    status: Annotated[str, typer.Option(help="Only of this status.")] = "",
+    status: Annotated[Status | None, typer.Option(help="Only of this status.", case_sensitive=False)] = None,
     limit: Annotated[int, typer.Option(min=1)] = 20,
     store: Store = "",
     as_json: AsJson = False,
@@ -215,26 +225,23 @@ def runs(
     """The newest runs."""
 
     async def act(executor: ChainExecutor) -> None:
-        page = await executor.runs(chain=chain, status=status, limit=limit)
+        page = await executor.runs(chain=chain, status=status or "", limit=limit)
         if as_json:
             for summary in page.runs:
                 _say({f: getattr(summary, f) for f in summary.__slots__})
             return
-        table = Table(box=None, header_style="dim")
-        for title in ("run", "chain", "status", "started", "took"):
-            table.add_column(title, no_wrap=True, min_width=len(title))
-        table.add_column("", ratio=1)
+        rows = [("run", "chain", "status", "started", "took", "")]
         for s in page.runs:
             took = since(s.created_at, s.finished_at) if s.finished_at else ""
             note = (
                 "orphaned: attach to continue"
                 if s.orphaned
-                else f"{s.waiting} waiting"
+                else "waits for an answer"
                 if s.waiting
-                else s.error
+                else s.error.partition("\n")[0][:60]
             )
-            table.add_row(s.id, s.chain, s.status, f"{since(s.created_at, None)} ago", took, Text(note[:60]))
-        out.print(table)
+            rows.append((s.id, s.chain, s.status, f"{since(s.created_at, None)} ago", took, note))
+        out.print(columns(rows))
 
     _with_executor(store, act, execute=False)
 
@@ -324,7 +331,10 @@ def chains(
     """The published chains, or the versions of one."""
 
     async def act(executor: ChainExecutor) -> None:
-        for p in await executor.chains(name or None):
+        found = await executor.chains(name or None)
+        if name and not found:
+            raise UnknownChain(f"no chain {name!r} is published here; `chains` lists those there are")
+        for p in found:
             if as_json:
                 _say(p._asdict())
             else:

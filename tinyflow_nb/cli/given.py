@@ -12,6 +12,7 @@ from rich.prompt import Confirm, Prompt
 from rich.text import Text
 
 from tinyflow_nb.errors import InputError, ResumeError, SettingsError
+from tinyflow_nb.language.durations import seconds
 from tinyflow_nb.language.forms import FormField, form_fields, value_from_text
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.state import ChainState
@@ -55,6 +56,20 @@ def inputs_of(definition: ChainDefinition, given: list[str]) -> dict[str, Any]:
         else:
             values[name] = value_from_text(schemas.get(name, {}), text)
     return values
+
+
+def seconds_of(deadline: str) -> float | None:
+    """None for an empty text.
+
+    Raises:
+        InputError: it is no length of time.
+    """
+    if not deadline:
+        return None
+    try:
+        return seconds(float(deadline) if deadline.replace(".", "", 1).isdigit() else deadline)
+    except ValueError as e:
+        raise InputError(f"--deadline {deadline}: it takes {e}") from None
 
 
 def answer_of(state: ChainState, node: str, given: list[str]) -> Any:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from tinyflow_nb.language.forms import form_fields
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.trigger import item_of, node_of
@@ -114,7 +116,7 @@ class RunTree:
         elif event.type is EventType.NODE_FINISHED:
             line.status, line.finished, line.text = str(data["status"]), event.at, ""
             error = data.get("error")
-            line.note = f"line {error['line']}: {error['message']}" if error else _short(data.get("output"))
+            line.note = _headline(error) if error else _short(data.get("output"))
 
     def render(self) -> Group:
         rows: list[Text] = [Text(f"{self._title}  {self._status}", style="bold")]
@@ -140,6 +142,45 @@ class RunTree:
         return Group(*rows)
 
 
+def columns(rows: Sequence[Sequence[str]]) -> Text:
+    """A table whose first row is its head. Nothing is cut: ids are there to be copied."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return Text("\n").join([Text(lines[0], style="dim"), *map(Text, lines[1:])])
+
+
+def told_error(error: Mapping[str, Any]) -> Text:
+    """Why a run failed, whole: the line of a node is cut."""
+    node = f"{error['node']}, " if error.get("node") else ""
+    return Text(f"{node}{_headline(error)}\n{error['traceback']}".rstrip(), style="red")
+
+
+def open_forms(run_id: str, forms: Mapping[str, Mapping[str, Any]]) -> Text:
+    """What is asked, what each field starts with, and the command that answers."""
+    told = Text()
+    for unit, form in forms.items():
+        told.append(f"{unit} waits: {form['message']}\n", style="yellow")
+        fields = form_fields(form["schema"], form.get("initial"))
+        for field in fields:
+            starts = "" if field.initial is None else f" = {_text(field.initial)}"
+            choices = f" ({' | '.join(map(_text, field.choices))})" if field.choices else ""
+            if field.name or starts or choices:
+                told.append(f"  {field.name or 'answer'}{choices}{starts}\n")
+        words = " ".join(f"{f.name}=..." if f.name else "ANSWER" for f in fields if f.required or not f.name)
+        node = f" --node '{unit}'" if len(forms) > 1 else ""
+        told.append(f"answer with: tinyflow-nb resume {run_id} {words}".rstrip() + f"{node}\n")
+    told.rstrip()
+    return told
+
+
+def _headline(error: Mapping[str, Any]) -> str:
+    return f"line {error['line']}: {error['type']}: {error['message']}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _short(output: object) -> str:
-    text = output if isinstance(output, str) else repr(output)
+    text = _text(output)
     return text if len(text) <= 90 else text[:87] + "..."
