@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from rich.console import Console
 
+from tinyflow_nb.cli import services as command_line
 from tinyflow_nb.errors import MissingExtra, ServiceError
 from tinyflow_nb.services import jars, rocketmq
 from tinyflow_nb.services.jars import Jar, fetch_jars, pinned_jars
@@ -143,3 +146,27 @@ def test_a_full_disk_is_told_before_rocketmq_starts(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 97, 3))  # type: ignore[attr-defined]
     with pytest.raises(ServiceError, match=r"97% full; RocketMQ takes messages only below 90%"):
         rocketmq.prepare(tmp_path, {})
+
+
+def test_a_terminal_shows_steps_and_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=80)
+    monkeypatch.setattr(command_line, "err", console)
+    with command_line._Shown() as progress:
+        progress.step("starting Redis")
+        progress.downloaded(10_000_000, 90_000_000)
+        progress.downloaded(90_000_000, 90_000_000)
+        progress.step("starting RocketMQ")
+    text = shown.getvalue()
+    for part in ("starting Redis", "90.0/90.0 MB", "starting RocketMQ"):
+        assert part in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is back"
+
+
+def test_without_a_terminal_steps_are_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(command_line, "err", Console(file=shown))
+    with command_line._Shown() as progress:
+        progress.step("starting Redis")
+        progress.downloaded(1, 2)
+    assert shown.getvalue() == "starting Redis\n"

@@ -83,16 +83,25 @@ def test_a_topic_that_the_broker_refuses_is_named(real_services: RealServices) -
         services.up(["rocketmq"], folder=real_services.folder, topics={"no.dots": "NORMAL"})
 
 
+def test_a_part_that_died_is_started_again_alone(real_services: RealServices) -> None:
+    before = by_name(real_services)["rocketmq"]
+    os.kill(before.pids["nameserver"], signal.SIGKILL)
+    assert within(5, lambda: by_name(real_services)["rocketmq"].state == "not answering")
+    services.up(folder=real_services.folder)
+    after = by_name(real_services)["rocketmq"]
+    assert after.state == "running"
+    assert after.pids["rocketmq"] == before.pids["rocketmq"]
+    assert after.ports == before.ports
+
+
 def test_what_was_killed_starts_again_at_its_address_with_its_data(real_services: RealServices) -> None:
     redis_says(real_services.redis, "SET kept yes")
     before = by_name(real_services)
-    for pid in (before["redis"].pids["redis"], before["rocketmq"].pids["rocketmq"]):
-        os.kill(pid, signal.SIGKILL)
-    assert within(5, lambda: by_name(real_services)["redis"].state == "stopped")
-    assert within(5, lambda: by_name(real_services)["rocketmq"].state == "not answering")
+    services.crash(folder=real_services.folder)
+    assert [s.state for s in by_name(real_services).values()] == ["stopped", "stopped"]
     again = services.up(folder=real_services.folder)
     assert again == (real_services.redis, real_services.rocketmq)
     after = by_name(real_services)
     assert {s.state for s in after.values()} == {"running"}
-    assert after["rocketmq"].pids["nameserver"] == before["rocketmq"].pids["nameserver"]
+    assert after["rocketmq"].ports == before["rocketmq"].ports
     assert "yes" in redis_says(real_services.redis, "GET kept")

@@ -9,7 +9,7 @@ try:
 except ModuleNotFoundError:
     raise MissingExtra("`tinyflow-nb services`", "services") from None
 
-from tinyflow_nb.services.manage import NAMES, Addresses, down, reset, up
+from tinyflow_nb.services.manage import NAMES, Addresses, crash, down, reset, up
 from tinyflow_nb.services.places import services_folder
 from tinyflow_nb.services.progress import Progress
 from tinyflow_nb.services.status import Service, status
@@ -19,6 +19,7 @@ __all__ = [
     "Addresses",
     "Progress",
     "Service",
+    "crash",
     "down",
     "reset",
     "services_folder",

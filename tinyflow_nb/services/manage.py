@@ -90,6 +90,22 @@ def down(
         return _down(names, home, progress or Silent())
 
 
+def crash(names: Sequence[str] = NAMES, *, folder: Path | None = None) -> None:
+    """Kill them without a warning, for tests of what happens then; returns when they are gone.
+
+    Raises:
+        ServiceError: one does not end.
+    """
+    _check(names)
+    home = services_folder(folder)
+    with locked(home):
+        record = read_record(home)
+        for name in names:
+            for part in SERVICES[name]:
+                if runs(part, home, record):
+                    processes.kill(record.pids[part.name], part.mark(home))
+
+
 def reset(*, folder: Path | None = None, progress: Progress | None = None) -> None:
     """Stop both and delete their data, topics and ports; downloads are kept.
 
@@ -163,7 +179,7 @@ def _started(part: Part, pid: int, home: Path, record: Record) -> None:
         if exposed := processes.open_listeners(pid):
             raise ServiceError(f"{part.title} would be open to the network at {', '.join(exposed)}; stopped")
     except BaseException:
-        processes.stop(pid, part.mark(home), grace=0)
+        processes.kill(pid, part.mark(home))
         raise
 
 

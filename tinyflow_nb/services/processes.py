@@ -12,6 +12,7 @@ import psutil
 
 from tinyflow_nb.errors import ServiceError
 
+KILLED_WITHIN = 10.0
 TAIL = 12
 """Lines of a log that an error shows."""
 
@@ -76,16 +77,30 @@ def stop(pid: int, mark: str, grace: float) -> None:
     Raises:
         ServiceError: it lives on.
     """
-    for signal, patience in (("terminate", grace), ("kill", 10.0)):
-        if not is_ours(pid, mark):
-            return
-        try:
-            getattr(psutil.Process(pid), signal)()
-        except psutil.NoSuchProcess:
-            return
-        if within(patience, lambda: not is_ours(pid, mark)):
-            return
-    raise ServiceError(f"process {pid} ({mark}) does not end; end it by hand")
+    if not is_ours(pid, mark):
+        return
+    try:
+        psutil.Process(pid).terminate()
+    except psutil.NoSuchProcess:
+        return
+    if not within(grace, lambda: not is_ours(pid, mark)):
+        kill(pid, mark)
+
+
+def kill(pid: int, mark: str) -> None:
+    """End it without a warning, and wait until it is gone.
+
+    Raises:
+        ServiceError: it lives on.
+    """
+    if not is_ours(pid, mark):
+        return
+    try:
+        psutil.Process(pid).kill()
+    except psutil.NoSuchProcess:
+        return
+    if not within(KILLED_WITHIN, lambda: not is_ours(pid, mark)):
+        raise ServiceError(f"process {pid} ({mark}) does not end; end it by hand")
 
 
 def wait_ready(

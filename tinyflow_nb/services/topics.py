@@ -49,7 +49,7 @@ def create(broker: int, nameserver: int, topics: Mapping[str, str], groups: Iter
         if within(KNOWN_WITHIN, lambda: not _unknown(broker, nameserver, topics)):
             return
     except OSError as e:
-        raise ServiceError(f"RocketMQ's broker at port {broker} does not answer: {e}") from None
+        raise ServiceError(f"RocketMQ stopped answering: {e}") from None
     raise ServiceError(f"RocketMQ's name server does not know all of {', '.join(topics)}; try again")
 
 
