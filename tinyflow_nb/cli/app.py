@@ -16,6 +16,7 @@ from rich.text import Text
 from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of, seconds_of
 from tinyflow_nb.cli.services import services
 from tinyflow_nb.cli.tree import RunTree, columns, open_forms, since, told_error
+from tinyflow_nb.cli.worker import worker
 from tinyflow_nb.engine.connect import connect
 from tinyflow_nb.engine.executor import ChainExecutor
 from tinyflow_nb.errors import (
@@ -40,6 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(services, name="services")
+app.command()(worker)
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 

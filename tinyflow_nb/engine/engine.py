@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.bus import EventBus
+from tinyflow_nb.engine.changes_log import log_changes
 from tinyflow_nb.engine.following import Following
 from tinyflow_nb.engine.live_run import AtHand
 from tinyflow_nb.engine.recovery import Recovery
@@ -110,6 +111,11 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
+    @property
+    def name(self) -> str:
+        """Of this worker, as claims and states have it."""
+        return self._name
+
     async def drain(self, seconds: float) -> None:
         """Take nothing more, and wait `seconds` at most for what is being worked on. What is not done
         by then is handed back when this is closed."""
@@ -156,6 +162,7 @@ class Engine:
 
     def _settled(self, run: str, outcome: Outcome) -> None:
         """Every change made here passes through this."""
+        log_changes(run, outcome)
         self._at_hand.saw(run, outcome.seq)
         self._following.tell(run, outcome)
         if outcome.triggers:
