@@ -18,7 +18,7 @@ from tinyflow_nb import ChainExecutor, connect
 
 RUN = "from tinyflow_nb.cli import app; app()"
 LEASE = 30.0
-"""Seconds: what is taken up sooner was handed back.
+"""Seconds: what is taken up sooner was handed back."""
 
 
 class WorkerProcess:
