@@ -24,16 +24,17 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(ipython: Any) -> None:
     """Registers the magics and their completion; nothing is opened or started."""
-    from tinyflow_nb_magics.magic import TinyflowMagics, matcher_of
+    from tinyflow_nb_magics.magic import TinyflowMagics, matcher_of, with_a_body
 
     magics = TinyflowMagics(ipython)
     ipython.register_magics(magics)
     ipython.Completer.custom_matchers.append(matcher_of(magics))
+    ipython.input_transformers_cleanup.insert(0, with_a_body)
 
 
 def unload_ipython_extension(ipython: Any) -> None:
     """Undoes it, and closes what was opened since. Runs go on where they are attached next."""
-    from tinyflow_nb_magics.magic import MATCHER_NAME
+    from tinyflow_nb_magics.magic import MATCHER_NAME, with_a_body
     from tinyflow_nb_magics.session import close_session
 
     for kind in ("line", "cell"):
@@ -41,4 +42,5 @@ def unload_ipython_extension(ipython: Any) -> None:
     ipython.magics_manager.registry.pop("TinyflowMagics", None)
     matchers = ipython.Completer.custom_matchers
     matchers[:] = [m for m in matchers if getattr(m, "matcher_identifier", "") != MATCHER_NAME]
+    ipython.input_transformers_cleanup.remove(with_a_body)
     close_session()

@@ -72,7 +72,7 @@ class ChainHandle:
         if given is not None:
             raise InvalidOperation("start(given=...), presetting nodes' outputs, is not there yet")
         run_id = self._session.start(
-            self._reference or self.definition, self.plain_inputs(one_mapping(values, inputs) or {}),
+            self._reference or self.definition, self.plain_inputs(_by_name(values, inputs)),
             deadline=seconds_of(deadline), bindings=self._bindings,
         )  # fmt: skip
         self._newest = RunHandle(self._session, run_id)
@@ -101,7 +101,7 @@ class ChainHandle:
         """
         from tinyflow_nb_magics.single_node import prompt_alone
 
-        given = one_mapping(values, by_name) or {}
+        given = _by_name(values, by_name)
         return self._session.call(prompt_alone(self.definition, self._bindings, node, given))
 
     def call(self, node: str, values: Mapping[str, Any] | None = None, /, **by_name: Any) -> Any:
@@ -115,7 +115,7 @@ class ChainHandle:
         """
         from tinyflow_nb_magics.single_node import call_alone
 
-        given = one_mapping(values, by_name) or {}
+        given = _by_name(values, by_name)
         return self._session.call(call_alone(self.definition, self._bindings, node, given))
 
     def publish(self) -> str:
@@ -147,6 +147,15 @@ class ChainHandle:
 
         svg = render_svg(self.definition)
         return {"text/plain": repr(self), "image/svg+xml": svg, "text/html": svg}
+
+
+def _by_name(values: Any, keywords: dict[str, Any]) -> Mapping[str, Any]:
+    given = one_mapping(values, keywords)
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise InputError(f"inputs go by keyword or as one dict: {given!r} has no name")
+    return given
 
 
 def seconds_of(deadline: float | str | None) -> float | None:

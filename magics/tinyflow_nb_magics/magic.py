@@ -33,6 +33,13 @@ class TinyflowMagics(Magics):
         return run_cell(self.shell, line, cell)
 
 
+def with_a_body(lines: list[str]) -> list[str]:
+    """For IPython's `input_transformers_cleanup`: without a body it would refuse even `%%tinyflow NAME -h`,
+    and by a UsageError, which stops no "Run All"."""
+    alone = len(lines) == 1 and lines[0].split()[:1] == ["%%tinyflow"]
+    return [*lines, "\n"] if alone else lines
+
+
 def matcher_of(magics: TinyflowMagics) -> Callable[..., Any]:
     """Completion on the magics' lines, for IPython's `custom_matchers`."""
 

@@ -266,6 +266,18 @@ def test_bind_refuses_a_secret(notebook: Notebook) -> None:
     assert "looks like a secret" in ran.told
 
 
+@pytest.mark.parametrize("cell", ["%%tinyflow c -h", "%%tinyflow -h\n\n"])
+def test_help_needs_no_body(notebook: Notebook, cell: str) -> None:
+    assert notebook.ok(cell).printed.startswith("%%tinyflow NAME [flags]")
+
+
+def test_a_cell_without_a_body_stops_a_run_of_all_cells(notebook: Notebook) -> None:
+    """IPython's own UsageError would stop nothing."""
+    ran = notebook.run("%%tinyflow c")
+    assert isinstance(ran.error, DefinitionError)
+    assert "the cell has no node" in ran.told
+
+
 def test_help(notebook: Notebook, session: Session) -> None:
     ran = notebook.ok("%%tinyflow -h\n#")
     assert "--keep" in ran.printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -85,6 +86,13 @@ def test_start_takes_keywords_or_one_dict(two: ChainHandle) -> None:
         two.start()
     with pytest.raises(InputError, match="input text gave"):
         two.start(text=object())
+
+
+def test_a_value_without_a_name_is_refused(two: ChainHandle) -> None:
+    """Rule 41: values go by keyword or as one dict."""
+    for act in (two.start, partial(two.call, "measure")):
+        with pytest.raises(InputError, match="'abc' has no name"):
+            act("abc")
 
 
 def test_start_knows_later_options_by_name(two: ChainHandle) -> None:

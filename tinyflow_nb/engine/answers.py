@@ -99,5 +99,5 @@ def _unit(state: ChainState, waiting: dict[str, NodeState], node: str, answer_id
             raise ResumeError(f"{name} was answered by {by} already; waiting now: {open_forms}")
         raise ResumeError(f"{name} is {found.status} and does not wait; waiting now: {open_forms}")
     if not waiting:
-        raise ResumeError(f"run {state.id} is {state.status}: nothing in it waits for an answer")
+        raise ResumeError(f"run {state.id} is {state.status}: nothing in it waits for an answer yet")
     raise ResumeError(f"several nodes wait; say which with node=: {open_forms}")
