@@ -65,7 +65,7 @@ class Peer(p.Adapter):  # type: ignore[misc]
             "sqlite_full": f"sqlite:///{file}?synchronous=FULL",
             "redis": self.redis_url,
         }[self.variant]
-        self.executor = await connect(address).__aenter__()
+        self.executor = await connect(address, scheduler="local").__aenter__()  # one executor, no fleet
 
     async def close(self) -> None:
         await self.executor.__aexit__(None, None, None)

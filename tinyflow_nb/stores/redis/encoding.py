@@ -70,17 +70,6 @@ def commit(commit: Commit, large: Large) -> list[Any]:
     return [commit.generation, commit.worker, commit.want, commit.lease, *large.arguments(), *steps]
 
 
-def is_plain(commit: Commit) -> bool:
-    """Whether it consists of the steps that `settle.lua` knows."""
-    for step in commit.steps:
-        if type(step) is Settle:
-            if step.via or step.unit[-1:] == "]":
-                return False
-        elif type(step) is not Start:
-            return False
-    return True
-
-
 def _referring(step: Step, large: Large) -> Step:
     """The step with references for its large values."""
     if isinstance(step, Settle | Answer | NextRound):
@@ -117,7 +106,8 @@ def _park(step: Park) -> tuple[Any, ...]:
 
 def _answer(step: Answer) -> tuple[Any, ...]:
     who = dumps({"who": step.who, "answer_id": step.answer_id})
-    return step.unit, step.round, step.value, who, "1" if step.repeat else "", *_arrivals(step.arrivals)
+    rounds = "more" if step.repeat else "exhausted" if step.exhausted else ""
+    return step.unit, step.round, step.value, who, rounds, *_arrivals(step.arrivals)
 
 
 def _again(step: Again) -> tuple[Any, ...]:

@@ -1,23 +1,24 @@
-"""The Lua scripts: one for each operation, loaded by name."""
+"""The Lua scripts: one for each operation.
+
+Redis 7 keeps them as a library of functions, made once. To an older Redis each is a script, whose whole
+text is run at each call.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from tinyflow_nb.model.status import Status
 
-PARTS = {
-    "create": ("run", "claims", "create"),
-    "commit": ("run", "claims", "settle", "steps", "commit"),
-    "settle": ("run", "claims", "settle", "commit"),
-    "claim": ("run", "claims", "claim"),
-    "renew": ("run", "renew"),
-    "append": ("run", "append"),
-}
-"""Scripts made of several files. `settle` is `commit` without what only rarer steps need: Redis reads
-the whole text at each call."""
+PARTS = ("run", "claims", "items", "settle", "steps")
+"""What the scripts that change a run have in common."""
+CHANGE_A_RUN = {
+    "create": ("run", "claims"), "commit": PARTS, "claim": ("run", "claims"), "renew": ("run",),
+    "append": ("run",),
+}  # fmt: skip
 ALONE = ("due", "expire", "forget", "keep", "publish", "read", "runs", "values", "watch")
 WORDS = {
     **{str(status): number for number, status in enumerate(Status, 1)},
@@ -26,19 +27,46 @@ WORDS = {
 """What the scripts write for numbers: statuses, and positions in a node's shape."""
 
 
-def _read() -> dict[str, str]:
-    folder = files("tinyflow_nb.stores.redis") / "lua"
-
-    def text(*parts: str) -> str:
-        whole = "".join((folder / f"{part}.lua").read_text() for part in parts)
-        return re.sub(r"(?<!['\w])[A-Z]+(?!['\w])", lambda word: str(WORDS.get(word[0], word[0])), whole)
-
-    return {name: text(*parts) for name, parts in PARTS.items()} | {name: text(name) for name in ALONE}
+def _text(folder: Traversable, *names: str) -> str:
+    whole = "".join((folder / f"{name}.lua").read_text() for name in names)
+    return re.sub(r"(?<!['\w])[A-Z]+(?!['\w])", lambda word: str(WORDS.get(word[0], word[0])), whole)
 
 
-SOURCES = _read()
+class Scripts:
+    """How each operation is called, and what has to be loaded first."""
 
+    def __init__(self) -> None:
+        folder = files("tinyflow_nb.stores.redis") / "lua"
+        self.sources = {name: _text(folder, name) for name in ALONE}
+        body = [_text(folder, *PARTS)]
+        for name in ALONE:
+            body.append(f"function operations.{name}()\n{self.sources[name]}end\n")
+        for name, parts in CHANGE_A_RUN.items():
+            own = _text(folder, name)
+            self.sources[name] = f"{_text(folder, *parts)}begin()\n{own}"
+            body.append(f"function operations.{name}()\nbegin()\n{own}end\n")
+        library = "local KEYS, ARGV\nlocal operations = {}\n" + "".join(body)
+        version = hashlib.sha256(library.encode()).hexdigest()[:10]
+        for name in self.sources:
+            library += (
+                f"redis.register_function('tinyflow_{name}_{version}', function(keys, args)"
+                f" KEYS, ARGV = keys, args return operations.{name}() end)\n"
+            )
+        self.library = f"#!lua name=tinyflow_{version}\n{library}"
+        self._functions = {name: f"tinyflow_{name}_{version}" for name in self.sources}
+        self._hashes = {
+            name: hashlib.sha1(text.encode()).hexdigest()  # noqa: S324  Redis names scripts so
+            for name, text in self.sources.items()
+        }
+        self.old = False
+        """The servers are too old for functions."""
 
-def shas() -> dict[str, str]:
-    """What EVALSHA calls each by."""
-    return {name: hashlib.sha1(text.encode()).hexdigest() for name, text in SOURCES.items()}  # noqa: S324
+    def call(self, name: str) -> tuple[str, str]:
+        """The beginning of the command that calls an operation."""
+        return ("EVALSHA", self._hashes[name]) if self.old else ("FCALL", self._functions[name])
+
+    def load(self, name: str) -> tuple[str, ...]:
+        """The command that makes it known to a server."""
+        return ("SCRIPT", "LOAD", self.sources[name]) if self.old else (
+            "FUNCTION", "LOAD", "REPLACE", self.library
+        )  # fmt: skip

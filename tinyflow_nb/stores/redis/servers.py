@@ -18,8 +18,8 @@ import hiredis
 from tinyflow_nb.errors import StoreError
 from tinyflow_nb.stores.redis.address import Address
 from tinyflow_nb.stores.redis.link import Answer, Link, LinkLost
-from tinyflow_nb.stores.redis.scripts import SOURCES, shas
-from tinyflow_nb.stores.redis.told import ELSEWHERE, TRANSIENT, has_code, plainly
+from tinyflow_nb.stores.redis.scripts import Scripts
+from tinyflow_nb.stores.redis.told import ELSEWHERE, TRANSIENT, UNKNOWN, has_code, plainly
 
 PATIENCE_SECONDS = 30.0
 """How long a call is tried again while the servers can't be reached."""
@@ -38,7 +38,7 @@ class Servers:
         self._only: Link | None = None
         """The link to all keys, if it is not a cluster."""
         self._elsewhere = ELSEWHERE[address.kind]
-        self._shas = shas()
+        self.scripts = Scripts()
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Raises StoreError."""
@@ -68,7 +68,7 @@ class Servers:
             StoreError
         """
         at = 2 + len(keys) + again_at if again_at else 0
-        return await self._do(keys[0], ("EVALSHA", self._shas[name], len(keys), *keys, *args), at, name)
+        return await self._do(keys[0], (*self.scripts.call(name), len(keys), *keys, *args), at, name)
 
     async def call(self, key: str, *command: Any) -> Answer:
         """Any command that may be sent twice.
@@ -88,8 +88,10 @@ class Servers:
                     link = await self._link(key)
                 answer = await link.call(*command)
                 if isinstance(answer, hiredis.ReplyError):
-                    if has_code(answer, ("NOSCRIPT",)):
-                        await link.call("SCRIPT", "LOAD", SOURCES[script])
+                    if script and has_code(answer, UNKNOWN):
+                        self.scripts.old |= "unknown command" in str(answer)
+                        command = (*self.scripts.call(script), *command[2:])
+                        await link.call(*self.scripts.load(script))
                         answer = await link.call(*command)
                     elif has_code(answer, ("ASK ",)):
                         answer = await self._asked_elsewhere(str(answer), command)

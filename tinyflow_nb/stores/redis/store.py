@@ -29,7 +29,6 @@ from tinyflow_nb.stores.redis.blocking import BlockingLinks
 from tinyflow_nb.stores.redis.definitions import Definitions
 from tinyflow_nb.stores.redis.large import Large, LargeValues, is_reference
 from tinyflow_nb.stores.redis.link import LinkLost
-from tinyflow_nb.stores.redis.scripts import SOURCES
 from tinyflow_nb.stores.redis.servers import Servers
 from tinyflow_nb.stores.redis.told import plainly
 from tinyflow_nb.stores.redis.watching import Watching
@@ -121,8 +120,7 @@ class RedisStore:
 
     async def commit(self, commit: Commit) -> Outcome | None:
         large = Large()
-        script = "settle" if encoding.is_plain(commit) else "commit"
-        reply = await self._change(script, commit.run, *encoding.commit(commit, large))
+        reply = await self._change("commit", commit.run, *encoding.commit(commit, large))
         reopened = commit.steps[0][0] == "reopen"
         return await self._outcome(commit.run, commit.generation + reopened, reply, large)
 
@@ -155,7 +153,9 @@ class RedisStore:
             units = [part for _, unit, token in held for part in (unit, token)]
             args = (1, key_of(run), *self._common(), lease, *units)
             try:
-                (answer,) = self._threads.call(key_of(run), [("EVAL", SOURCES["renew"], *args)])
+                (answer,) = self._threads.call(
+                    key_of(run), [("EVAL", self._servers.scripts.sources["renew"], *args)]
+                )
             except (OSError, LinkLost) as e:
                 raise plainly(str(self._servers.address), e) from e
             if isinstance(answer, hiredis.ReplyError):

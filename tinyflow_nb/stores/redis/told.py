@@ -6,6 +6,8 @@ from tinyflow_nb.errors import StoreError
 
 TRANSIENT = ("LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "BUSY ")
 """Answers of a server that changed nothing and will do it a little later."""
+UNKNOWN = ("NOSCRIPT", "ERR Function not found", "ERR unknown command")
+"""Answers of a server that does not know a script: it is new, or forgot, or is older than functions."""
 ELSEWHERE: dict[str, tuple[str, ...]] = {
     "single": (), "cluster": ("MOVED", "ASK", "READONLY"), "sentinel": ("READONLY",)
 }  # fmt: skip

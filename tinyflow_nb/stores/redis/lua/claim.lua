@@ -1,7 +1,7 @@
 -- Take the unit a trigger names; nil if the trigger is not of the present.
 -- ARGV[6] unit  [7] generation  [8] attempt  [9] kind  [10] worker  [11] lease
 local name, generation, attempt, kind = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
-if not F.load({name}) or run.gen ~= generation or run.st >= SUCCEEDED then return nil end
+if not load({name}) or run.gen ~= generation or run.st >= SUCCEEDED then return nil end
 local u = units[name]
 if not u then return nil end
 
@@ -14,12 +14,12 @@ local function claimable()
 end
 
 if not claimable() then
-  return ARGV[4] == '1' and u.op == OP and F.applied_already() or nil
+  return ARGV[4] == '1' and u.op == OP and applied_already() or nil
 end
-local claim = F.take(u, ARGV[10], tonumber(ARGV[11]))
+local claim = take(u, ARGV[10], tonumber(ARGV[11]))
 if run.st == SUSPENDED then
   run.st = RUNNING
-  F.tell('chain.resumed', '', '{}')
+  tell('chain.resumed', '', '{}')
 end
-F.save()
-return F.outcome({claim}, {})
+save()
+return outcome({claim}, {})

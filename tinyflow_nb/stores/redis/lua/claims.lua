@@ -1,28 +1,28 @@
 -- The outbox of a run, and claims: who may work on which unit, until when, and with what.
 
-function F.due_by(time)
-  if not F.soonest or time < F.soonest then F.soonest = time end
+local function due_by(time)
+  if not soonest or time < soonest then soonest = time end
 end
 
-function F.make_ready(u)
+local function make_ready(u)
   u.st = READY
   u.out = true
   u.since = NOW
   run.active = run.active + 1
   run.ready = run.ready + 1
-  F.touch(u)
-  F.made[#F.made + 1] = u
+  touch(u)
+  made[#made + 1] = u
 end
 
-function F.back_to_outbox(u)
+local function back_to_outbox(u)
   u.st = READY
   u.out = true
   u.since = NOW
   run.ready = run.ready + 1
-  F.touch(u)
+  touch(u)
 end
 
-function F.leave_outbox(u)
+local function leave_outbox(u)
   if u.out then
     u.out = nil
     u.since = nil
@@ -31,9 +31,9 @@ function F.leave_outbox(u)
   end
 end
 
-function F.claim_of(u, overdue)
+local function claim_of(u, overdue)
   local name = u.name
-  local s = F.shape(name)
+  local s = shape(name)
   local reads = {}
   if not u.dead then
     local sources = s[READS]
@@ -50,7 +50,7 @@ function F.claim_of(u, overdue)
       end
       sources = asked
     end
-    for i, text in ipairs(F.outputs(sources)) do
+    for i, text in ipairs(outputs(sources)) do
       reads[#reads + 1] = sources[i]
       reads[#reads + 1] = text
     end
@@ -62,19 +62,19 @@ function F.claim_of(u, overdue)
     claim[10] = u.round > 1 and (values['p:' .. name] or redis.call('HGET', RUN, 'p:' .. name)) or false
     claim[11], claim[12] = false, false
     if s[HANDLES] ~= '' then
-      local handled = F.known(s[HANDLES])
+      local handled = known(s[HANDLES])
       claim[11] = handled and handled.st == FAILED and handled.info or false
     end
     if u.items then
       local names = {}
       for i = 1, u.items do names[i] = name .. '[' .. i - 1 .. ']' end
-      claim[12] = F.outputs(names)
+      claim[12] = outputs(names)
     end
   end
   return claim
 end
 
-function F.take(u, worker, lease)
+local function take(u, worker, lease)
   local overdue = u.form or false  -- also for who takes it from a worker that died with it
   if u.st == SUSPENDED then
     run.parked = run.parked - 1
@@ -82,11 +82,11 @@ function F.take(u, worker, lease)
   elseif u.st == RUNNING then
     u.deaths = (u.deaths or 0) + 1
   else
-    F.leave_outbox(u)
-    if not u.dead and not u.items and (u.judged or F.shape(u.name)[JUDGED] == 0) then
+    leave_outbox(u)
+    if not u.dead and not u.items and (u.judged or shape(u.name)[JUDGED] == 0) then
       u.try = (u.try or 0) + 1
       u.began = u.began or NOW
-      F.tell_started(u)
+      tell_started(u)
     end
   end
   run.tokens = run.tokens + 1
@@ -96,26 +96,26 @@ function F.take(u, worker, lease)
   u.till = NOW + lease
   u.due = nil
   u.op = OP
-  F.touch(u)
-  F.due_by(u.till)
-  return F.claim_of(u, overdue)
+  touch(u)
+  due_by(u.till)
+  return claim_of(u, overdue)
 end
 
-function F.trigger_of(u)
+local function trigger_of(u)
   local kind = u.st == SUSPENDED and 'timeout' or u.due and 'retry' or 'run'
   local due = u.due and string.format('%.6f', u.due) or '0'
-  return {u.name, u.try or 0, kind, due, F.shape(u.name)[TAGS]}
+  return {u.name, u.try or 0, kind, due, shape(u.name)[TAGS]}
 end
 
 -- The outbox of a run that bounds its running units, oldest first.
-function F.queue_up(u)
+local function queue_up(u)
   run.queued = (run.queued or 0) + 1
   redis.call('ZADD', RUN .. ':q', run.queued, u.name)
 end
 
 -- What a change made ready: claimed for this worker, as far as it wants, or left in the outbox.
-function F.hand_out(worker, want, lease)
-  local made, claims, triggers = F.made, {}, {}
+local function hand_out(worker, want, lease)
+  local claims, triggers = {}, {}
   if run.st >= SUCCEEDED then
     run.ready = 0
     return claims, triggers
@@ -125,7 +125,7 @@ function F.hand_out(worker, want, lease)
     want = math.min(want, free)
     local queue, at_once = RUN .. ':q', {}
     for _, u in ipairs(made) do
-      if u.out then F.queue_up(u) end
+      if u.out then queue_up(u) end
       if u.dead or u.st == SUSPENDED or u.due and u.due > NOW then at_once[#at_once + 1] = u end
     end
     local from, names = 0, nil
@@ -133,7 +133,7 @@ function F.hand_out(worker, want, lease)
       names = redis.call('ZRANGE', queue, from, from + 99)
       if #names == 0 then break end
       from = from + 100
-      F.fetch(names)
+      fetch(names)
       for _, name in ipairs(names) do
         local u = units[name]
         if free > 0 and not u.dead and (u.due or 0) <= NOW then
@@ -146,13 +146,13 @@ function F.hand_out(worker, want, lease)
   end
   for _, u in ipairs(made) do
     if u.st == SUSPENDED or u.due and u.due > NOW then
-      triggers[#triggers + 1] = F.trigger_of(u)
-      F.due_by(u.due)
-    elseif worker ~= '' and (u.dead or #claims < want) and #F.shape(u.name)[TAGS] == 0 then
-      claims[#claims + 1] = F.take(u, worker, lease)
+      triggers[#triggers + 1] = trigger_of(u)
+      due_by(u.due)
+    elseif worker ~= '' and (u.dead or #claims < want) and #shape(u.name)[TAGS] == 0 then
+      claims[#claims + 1] = take(u, worker, lease)
     elseif u.out then
-      triggers[#triggers + 1] = F.trigger_of(u)
-      F.due_by(NOW)
+      triggers[#triggers + 1] = trigger_of(u)
+      due_by(NOW)
     end
   end
   return claims, triggers
@@ -160,28 +160,28 @@ end
 
 -- The answer to an operation asked for again because its answer was lost: what it claimed and told.
 -- nil if it was not applied.
-function F.applied_already()
+local function applied_already()
   local fields = redis.call('HKEYS', RUN)
   local names, claims, found = {}, {}, false
   for _, field in ipairs(fields) do
     if string.sub(field, 1, 2) == 'u:' then names[#names + 1] = string.sub(field, 3) end
   end
   table.sort(names)
-  F.fetch(names)
+  fetch(names)
   for _, name in ipairs(names) do
     local u = units[name]
     if u and u.op == OP then
       found = true
-      if u.st == RUNNING and u.token then claims[#claims + 1] = F.claim_of(u, u.form or false) end
+      if u.st == RUNNING and u.token then claims[#claims + 1] = claim_of(u, u.form or false) end
     end
   end
   for _, entry in ipairs(redis.call('XREVRANGE', RUN .. ':ev', '+', '-', 'COUNT', 1000)) do
     local pairs_ = entry[2]
     if string.sub(pairs_[2], -#OP - 1) == ' ' .. OP then
       found = true
-      for i = 3, #pairs_ do F.events[#F.events + 1] = pairs_[i] end
+      for i = 3, #pairs_ do events[#events + 1] = pairs_[i] end
       break
     end
   end
-  return found and {run.seq, run.st, AT, claims, {}, F.events} or nil
+  return found and {run.seq, run.st, AT, claims, {}, events} or nil
 end

@@ -20,7 +20,7 @@ while at <= #ARGV do
   if step.unit ~= '' then
     names[#names + 1] = step.unit
     if step.guard ~= step.unit then names[#names + 1] = step.guard end
-    local node = F.node_of(step.unit)
+    local node = node_of(step.unit)
     if node ~= step.unit then names[#names + 1] = node end
     for i = step.arrivals or at, step.last, 4 do targets[#targets + 1] = ARGV[i] end
   end
@@ -40,35 +40,29 @@ local function accepts()
   return true
 end
 
-if not F.load(names, targets) then return nil end
+if not load(names, targets) then return nil end
 if not accepts() then
-  return ARGV[4] == '1' and F.applied_already() or nil
+  return ARGV[4] == '1' and applied_already() or nil
 end
-F.keep_large(10)
+keep_large(10)
 for _, step in ipairs(steps) do
-  if step.kind == 'settle' then
-    F.settled(step)
-  elseif step.kind == 'start' then
-    F.started(step)
-  else
-    F[step.kind](step)
-    if units[step.unit] then units[step.unit].op = OP end
-  end
+  apply[step.kind](step)
+  if step.unit ~= '' then units[step.unit].op = OP end
 end
 
 if run.st < SUCCEEDED then
   if run.left == 0 then
-    F.end_run(SUCCEEDED, '')
+    end_run(SUCCEEDED, '')
   elseif run.active == 0 and run.parked > 0 then
     if run.st ~= SUSPENDED then
       run.st = SUSPENDED
-      F.tell('chain.suspended', '', '{}')
+      tell('chain.suspended', '', '{}')
     end
   elseif run.st == SUSPENDED then
     run.st = RUNNING
-    F.tell('chain.resumed', '', '{}')
+    tell('chain.resumed', '', '{}')
   end
 end
-local claims, triggers = F.hand_out(ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]))
-F.save()
-return F.outcome(claims, triggers)
+local claims, triggers = hand_out(ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]))
+save()
+return outcome(claims, triggers)

@@ -2,35 +2,35 @@
 -- ARGV[6] worker  [7] want  [8] lease  [9] its context, JSON  [10] its inputs  [11] deadline or ''
 -- [12] max_concurrency or ''  [13] chain  [14] its definition's hash
 -- then large values, the entry nodes (their number first), and every node's name and shape
-if F.load({}) then
-  return ARGV[4] == '1' and F.applied_already() or nil
+if load({}) then
+  return ARGV[4] == '1' and applied_already() or nil
 end
 local worker, want, lease = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
-local at = F.keep_large(15)
+local at = keep_large(15)
 local entries = tonumber(ARGV[at])
 local first = at + 1 + entries
 run = {
   st = RUNNING, gen = 1, left = (#ARGV - first + 1) / 2, active = 0, parked = 0, ready = 0, tokens = 0,
   seq = 0, deadline = tonumber(ARGV[11]), most = tonumber(ARGV[12]),
 }
-F.set('context', ARGV[9])
-F.set('inputs', ARGV[10])
-F.set('chain', ARGV[13])
-F.set('definition', ARGV[14])
-F.set('created', AT)
+set('context', ARGV[9])
+set('inputs', ARGV[10])
+set('chain', ARGV[13])
+set('definition', ARGV[14])
+set('created', AT)
 for i = first, #ARGV, 2 do
-  F.set('n:' .. ARGV[i], ARGV[i + 1])
-  F.shapes[ARGV[i]] = ARGV[i + 1]
+  set('n:' .. ARGV[i], ARGV[i + 1])
+  shapes[ARGV[i]] = ARGV[i + 1]
   units[ARGV[i]] = false
 end
-if run.deadline then F.due_by(run.deadline) end
+if run.deadline then due_by(run.deadline) end
 local t = redis.call('TIME')
-F.list('ZADD', 'runs', t[1] * 1000000 + t[2])
-F.uses_definition(1, ARGV[14])
-F.tell_chain_started(ARGV[13])
+list('ZADD', 'runs', t[1] * 1000000 + t[2])
+uses_definition(1, ARGV[14])
+tell_chain_started(ARGV[13])
 for i = at + 1, at + entries do
-  F.make_ready(F.unit(ARGV[i]))
+  make_ready(unit(ARGV[i]))
 end
-local claims, triggers = F.hand_out(worker, want, lease)
-F.save()
-return F.outcome(claims, triggers)
+local claims, triggers = hand_out(worker, want, lease)
+save()
+return outcome(claims, triggers)

@@ -2,7 +2,7 @@
 -- ARGV[6] lease, then unit and token of each
 local lost, names = {}, {}
 for i = 7, #ARGV, 2 do names[#names + 1] = ARGV[i] end
-F.load(names)
+load(names)
 for i, name in ipairs(names) do
   local u = units[name]
   if run and run.st < SUCCEEDED and u and u.st == RUNNING and u.token == tonumber(ARGV[6 + 2 * i]) then

@@ -1,4 +1,4 @@
--- Put before every script that changes a run: what a run and its units are, and how they change.
+-- What a run and its units are, how they are read and how they are written.
 --
 -- KEYS[1]: the run's hash, `tf:{s07}:r:<run>`. All else that is touched has its hash tag.
 -- ARGV[1]: the time ('': this server's)   [2]: who calls   [3]: the operation's own id
@@ -10,45 +10,49 @@
 -- by node `n:` its shape, [edges, data, any, judged, handles, reads, orders, tags].
 -- Users' values are strings here, and are never looked into.
 --
--- Redis runs the whole text at each call, and functions that hold on to many locals are dear to make:
--- so they are kept in one table, and words like SUCCEEDED stand for numbers before it is loaded.
-local F = {}
-local RUN, OP, NOW = KEYS[1], ARGV[3], tonumber(ARGV[1])
-if not NOW then
-  local t = redis.call('TIME')
-  NOW = t[1] + t[2] / 1000000
+-- Words like SUCCEEDED stand for numbers: they are replaced before this is loaded.
+local RUN, OP, NOW, AT, run, units, values
+local shapes, changed, made, sets, dels, events, watchers, was, soonest
+
+-- Before each operation.
+local function begin()
+  RUN, OP, NOW = KEYS[1], ARGV[3], tonumber(ARGV[1])
+  if not NOW then
+    local t = redis.call('TIME')
+    NOW = t[1] + t[2] / 1000000
+  end
+  AT = string.format('%.6f', NOW)
+  run, units, values = nil, {}, {}
+  shapes, changed, made, sets, dels, events = {}, {}, {}, {}, {}, {}
+  watchers, was, soonest = nil, nil, nil
 end
-local AT = string.format('%.6f', NOW)
-local run
-local units, values = {}, {}
-F.shapes, F.changed, F.made, F.sets, F.dels, F.events = {}, {}, {}, {}, {}, {}
 
 -- ------------------------------------------------------------------ reading
 
-function F.in_parts(list, size, f)
+local function in_parts(list, size, f)
   for first = 1, #list, size do
     f(first, math.min(first + size - 1, #list))
   end
 end
 
-function F.read(fields)
+local function read(fields)
   if #fields <= 4000 then
     return redis.call('HMGET', RUN, unpack(fields))
   end
   local found = {}
-  F.in_parts(fields, 4000, function(first, last)
+  in_parts(fields, 4000, function(first, last)
     local part = redis.call('HMGET', RUN, unpack(fields, first, last))
     for i = 1, #part do found[first + i - 1] = part[i] end
   end)
   return found
 end
 
-function F.node_of(name)
+local function node_of(name)
   return string.match(name, '^[^%[]*')
 end
 
 -- Units, and of `targets` their nodes' shapes too, in one look; the run itself if it was not read yet.
-function F.fetch(names, targets)
+local function fetch(names, targets)
   local fields = run == nil and {'m', 'w'} or {}
   local units_from = #fields + 1
   for _, list in ipairs({names, targets}) do
@@ -61,13 +65,13 @@ function F.fetch(names, targets)
   end
   local shapes_from = #fields + 1
   for _, name in ipairs(targets or {}) do
-    if F.shapes[name] == nil then
-      F.shapes[name] = false
+    if shapes[name] == nil then
+      shapes[name] = false
       fields[#fields + 1] = 'n:' .. name
     end
   end
   if #fields == 0 then return end
-  local found = F.read(fields)
+  local found = read(fields)
   for i = units_from, shapes_from - 1 do
     if found[i] then
       local u, name = cmsgpack.unpack(found[i]), string.sub(fields[i], 3)
@@ -75,122 +79,122 @@ function F.fetch(names, targets)
       units[name] = u
     end
   end
-  for i = shapes_from, #fields do F.shapes[string.sub(fields[i], 3)] = found[i] end
+  for i = shapes_from, #fields do shapes[string.sub(fields[i], 3)] = found[i] end
   if run == nil then
     run = found[1] and cmsgpack.unpack(found[1])
-    F.watchers = found[2]
-    F.was = run and run.st
+    watchers = found[2]
+    was = run and run.st
   end
 end
 
-function F.shape(name)
-  local node = F.node_of(name)
-  local s = F.shapes[node]
+local function shape(name)
+  local node = node_of(name)
+  local s = shapes[node]
   if s == nil then
     s = redis.call('HGET', RUN, 'n:' .. node)
   end
   if type(s) == 'string' then
     s = cjson.decode(s)
   end
-  F.shapes[node] = s
+  shapes[node] = s
   return s
 end
 
-function F.known(name)
-  if units[name] == nil then F.fetch({name}) end
+local function known(name)
+  if units[name] == nil then fetch({name}) end
   return units[name]
 end
 
 -- A node comes to be when something first happens to it.
-function F.unit(name)
-  local u = F.known(name)
+local function unit(name)
+  local u = known(name)
   if not u then
-    local s = F.shape(name)
+    local s = shape(name)
     u = {name = name, st = READY, edges = s[EDGES], data = s[DATA], round = 1}
     units[name] = u
   end
   return u
 end
 
-function F.touch(u)
-  if not F.changed[u] then
-    F.changed[u] = true
-    F.changed[#F.changed + 1] = u
+local function touch(u)
+  if not changed[u] then
+    changed[u] = true
+    changed[#changed + 1] = u
   end
 end
 
-function F.set(field, value)
-  F.sets[#F.sets + 1] = field
-  F.sets[#F.sets + 1] = value
+local function set(field, value)
+  sets[#sets + 1] = field
+  sets[#sets + 1] = value
 end
 
 -- Outputs of units, false for those without; of a failed one its stand-in's.
-function F.outputs(names)
+local function outputs(names)
   local fields = {}
   for _, name in ipairs(names) do
     if values[name] == nil then fields[#fields + 1] = 'v:' .. name end
   end
   local missing = {}
   if #fields > 0 then
-    local found = F.read(fields)
+    local found = read(fields)
     for i, field in ipairs(fields) do
       local name = string.sub(field, 3)
       values[name] = found[i]
       if not found[i] then missing[#missing + 1] = name end
     end
   end
-  F.fetch(missing)
+  fetch(missing)
   local texts = {}
   for i, name in ipairs(names) do
     local u = units[name]
-    texts[i] = values[name] or u and u.st == FAILED and u.by and F.outputs({u.by})[1] or false
+    texts[i] = values[name] or u and u.st == FAILED and u.by and outputs({u.by})[1] or false
   end
   return texts
 end
 
-function F.load(names, targets)
-  F.fetch(names, targets)
+local function load(names, targets)
+  fetch(names, targets)
   return run
 end
 
 -- ------------------------------------------------------------------ telling
 
-function F.tell(type, name, data)
+local function tell(type, name, data)
   run.seq = run.seq + 1
-  F.events[#F.events + 1] = type .. ' ' .. name
-  F.events[#F.events + 1] = data
+  events[#events + 1] = type .. ' ' .. name
+  events[#events + 1] = data
 end
 
-function F.tell_chain_started(chain)
-  F.tell('chain.started', '', '{"chain":' .. cjson.encode(chain) .. ',"generation":' .. run.gen .. '}')
+local function tell_chain_started(chain)
+  tell('chain.started', '', '{"chain":' .. cjson.encode(chain) .. ',"generation":' .. run.gen .. '}')
 end
 
-function F.tell_started(u)
+local function tell_started(u)
   if u.round > 1 then
     local previous = values['p:' .. u.name] or redis.call('HGET', RUN, 'p:' .. u.name)
-    F.tell('node.started', u.name, '{"attempt":' .. u.try .. ',"round":' .. u.round .. '}\n' .. previous)
+    tell('node.started', u.name, '{"attempt":' .. u.try .. ',"round":' .. u.round .. '}\n' .. previous)
   else
-    F.tell('node.started', u.name, '{"attempt":' .. u.try .. '}')
+    tell('node.started', u.name, '{"attempt":' .. u.try .. '}')
   end
 end
 
 -- ------------------------------------------------------------------ ends
 
-function F.end_run(status, error)
+local function end_run(status, error)
   run.st = status
   run.error = error ~= '' and error or nil
   run.ended = NOW
   run.parked = 0
   local words = {[SUCCEEDED] = 'SUCCEEDED', [FAILED] = 'FAILED', [CANCELLED] = 'CANCELLED'}
   local data = '{"status":"' .. words[status] .. '"'
-  F.tell('chain.finished', '', error ~= '' and data .. ',"error":' .. error .. '}' or data .. '}')
+  tell('chain.finished', '', error ~= '' and data .. ',"error":' .. error .. '}' or data .. '}')
 end
 
-function F.all_keys(command, ...)
+local function all_keys(command, ...)
   for _, part in ipairs({'', ':ev', ':ch', ':big', ':q'}) do redis.call(command, RUN .. part, ...) end
 end
 
-function F.list(command, name, score)
+local function list(command, name, score)
   local shard, id = string.match(RUN, '^(.-}):r:(.*)$')
   if score then
     redis.call(command, shard .. ':' .. name, score, id)
@@ -200,41 +204,40 @@ function F.list(command, name, score)
 end
 
 -- Counts the live runs of a definition.
-function F.uses_definition(change, hash)
+local function uses_definition(change, hash)
   hash = hash or redis.call('HGET', RUN, 'definition')
   redis.call('HINCRBY', string.match(RUN, '^(.-}):r:') .. ':definitions', hash, change)
 end
 
 -- The shard's lists: runs that have something due, that wait for people, and that ended.
-function F.list_run()
-  local was = F.was
+local function list_run()
   if run.st >= SUCCEEDED then
-    if run.due then F.list('ZREM', 'due') end
+    if run.due then list('ZREM', 'due') end
     run.due = nil
     if was < SUCCEEDED then
-      F.uses_definition(-1)
-      F.list('ZREM', 'waiting')
-      F.list('ZADD', 'done', AT)
+      uses_definition(-1)
+      list('ZREM', 'waiting')
+      list('ZADD', 'done', AT)
     end
     return
   end
-  if F.soonest and not (run.due and run.due <= F.soonest) then
-    run.due = F.soonest
-    F.list('ZADD', 'due', string.format('%.6f', F.soonest))
+  if soonest and not (run.due and run.due <= soonest) then
+    run.due = soonest
+    list('ZADD', 'due', string.format('%.6f', soonest))
   end
   if run.st == SUSPENDED then
-    F.list('ZADD', 'waiting', AT)
+    list('ZADD', 'waiting', AT)
   elseif was == SUSPENDED then
-    F.list('ZREM', 'waiting')
+    list('ZREM', 'waiting')
   elseif was and was >= SUCCEEDED then
-    F.uses_definition(1)
-    F.list('ZREM', 'done')
-    F.all_keys('PERSIST')
+    uses_definition(1)
+    list('ZREM', 'done')
+    all_keys('PERSIST')
   end
 end
 
-function F.wake_watchers()
-  for origin, till in pairs(cmsgpack.unpack(F.watchers)) do
+local function wake_watchers()
+  for origin, till in pairs(cmsgpack.unpack(watchers)) do
     if origin ~= ARGV[2] and till > NOW then
       redis.call('PUBLISH', 'tf:watch:' .. origin, run.seq .. ' ' .. string.match(RUN, '^.-}:r:(.*)$'))
     end
@@ -242,7 +245,7 @@ function F.wake_watchers()
 end
 
 -- What is as it is in the beginning is left out.
-function F.packed(u)
+local function packed(u)
   local name, edges, data, round = u.name, u.edges, u.data, u.round
   u.name = nil
   if edges == 0 then u.edges = nil end
@@ -253,39 +256,38 @@ function F.packed(u)
   return text
 end
 
-function F.save()
-  F.list_run()
-  local sets, events = F.sets, F.events
-  F.set('m', cmsgpack.pack(run))
-  for _, u in ipairs(F.changed) do F.set('u:' .. u.name, F.packed(u)) end
-  if #F.dels > 0 then
-    F.in_parts(F.dels, 4000, function(first, last) redis.call('HDEL', RUN, unpack(F.dels, first, last)) end)
+local function save()
+  list_run()
+  set('m', cmsgpack.pack(run))
+  for _, u in ipairs(changed) do set('u:' .. u.name, packed(u)) end
+  if #dels > 0 then
+    in_parts(dels, 4000, function(first, last) redis.call('HDEL', RUN, unpack(dels, first, last)) end)
   end
   if #sets <= 4000 then
     redis.call('HSET', RUN, unpack(sets))
   else
-    F.in_parts(sets, 4000, function(first, last) redis.call('HSET', RUN, unpack(sets, first, last)) end)
+    in_parts(sets, 4000, function(first, last) redis.call('HSET', RUN, unpack(sets, first, last)) end)
   end
   local at = AT .. ' ' .. OP
   if #events > 4000 then
     local seq = run.seq - #events / 2
-    F.in_parts(events, 4000, function(first, last)
+    in_parts(events, 4000, function(first, last)
       local id = seq + last / 2 .. '-' .. (last - first + 1) / 2
       redis.call('XADD', RUN .. ':ev', id, 'at', at, unpack(events, first, last))
     end)
   elseif #events > 0 then
     redis.call('XADD', RUN .. ':ev', run.seq .. '-' .. #events / 2, 'at', at, unpack(events))
   end
-  if run.st >= SUCCEEDED then F.all_keys('EXPIRE', math.ceil(tonumber(ARGV[5]))) end
-  if F.watchers then F.wake_watchers() end
+  if run.st >= SUCCEEDED then all_keys('EXPIRE', math.ceil(tonumber(ARGV[5]))) end
+  if watchers then wake_watchers() end
 end
 
-function F.outcome(claims, triggers)
-  return {run.seq, run.st, AT, claims, triggers, F.events}
+local function outcome(claims, triggers)
+  return {run.seq, run.st, AT, claims, triggers, events}
 end
 
 -- `count` values kept by their hash, from ARGV[first] on; returns where the next argument is.
-function F.keep_large(first)
+local function keep_large(first)
   local count = tonumber(ARGV[first])
   for i = first + 1, first + 2 * count, 2 do
     redis.call('HSETNX', RUN .. ':big', ARGV[i], ARGV[i + 1])

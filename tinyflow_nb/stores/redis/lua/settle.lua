@@ -1,96 +1,88 @@
 -- The steps most commits consist of: a node settles, a judged one starts.
+local apply = {}
 
-function F.arrive(target, source, verdict, data)
-  local u = F.unit(target)
-  F.touch(u)
+local function arrive(target, source, verdict, data)
+  local u = unit(target)
+  touch(u)
   u.edges = u.edges - 1
   if data then u.data = u.data - 1 end
-  local s = F.shapes[target]
+  local s = shapes[target]
   if u.edges > 0 and verdict == 0 and type(s) == 'string' and string.find(s, '^%[%d+,%d+,0') then
     return  -- a join that still waits: its shape need not be read
   end
-  s = F.shape(target)
+  s = shape(target)
   if s[ANY] == 1 then
     if data and verdict == 0 and not u.winner then u.winner = source end
     if u.st ~= READY or u.out then return end
     if u.edges == u.data and (u.winner or u.data == 0) then
       u.dead = not u.winner and source or nil
-      F.make_ready(u)
+      make_ready(u)
     end
     return
   end
   if verdict == 2 and (not u.dead or source == s[HANDLES]) then u.dead = source end
   if u.edges == 0 then
-    F.make_ready(u)
+    make_ready(u)
   end
 end
 
 -- Each is target, source, verdict and whether it carries data.
-function F.arrivals(step)
+local function arrivals(step)
   for i = step.arrivals, step.last, 4 do
-    F.arrive(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3] == '1')
+    arrive(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3] == '1')
   end
 end
 
-function F.take_form_away(u)
-  if u.form then
-    u.form = nil
-    F.dels[#F.dels + 1] = 'f:' .. u.name
-  end
-end
-
-function F.settle(name, status, value, info, by, via)
-  local u = F.unit(name)
-  F.touch(u)
+local function settle(name, status, value, info, by, via)
+  local u = unit(name)
+  touch(u)
   if via ~= '' then  -- an item ends its node: the other items are void, and settle nothing
-    F.void_items(u)
+    void_items(u)
   elseif u.st == SUSPENDED then
     run.parked = run.parked - 1
   elseif u.st < SUSPENDED then
     run.active = run.active - 1
-    F.leave_outbox(u)
+    leave_outbox(u)
   end
-  F.take_form_away(u)
+  take_form_away(u)
   u.st = status
   u.info = info ~= '' and info or nil
   u.by = by ~= '' and by or nil
   u.due = nil
   u.till = nil
   u.ended = NOW
-  u.op = OP
   if status == SUCCEEDED then
     values[name] = value
-    F.set('v:' .. name, value)
+    set('v:' .. name, value)
   end
   if status == SKIPPED then
     u.try = nil
-    F.tell('node.skipped', name, info ~= '' and info or '{}')
+    tell('node.skipped', name, info ~= '' and info or '{}')
   else
     local rest = info ~= '' and ',' .. string.sub(info, 2) or '}'
     if status == SUCCEEDED then rest = rest .. '\n' .. value end
-    F.tell('node.finished', name, '{"status":"' .. (status == SUCCEEDED and 'SUCCEEDED' or 'FAILED') .. '","attempt":' .. (u.try or 0) .. rest)
+    tell('node.finished', name, '{"status":"' .. (status == SUCCEEDED and 'SUCCEEDED' or 'FAILED') .. '","attempt":' .. (u.try or 0) .. rest)
   end
   if string.find(name, '[', 1, true) then
-    F.count_item(F.unit(F.node_of(name)))
+    count_item(unit(node_of(name)))
   else
     run.left = run.left - 1
   end
 end
 
 -- Arguments: status, value, info, stand-in, the run's error, the unit that guards it, arrivals
-function F.settled(step)
+function apply.settle(step)
   local at = step.first
-  F.settle(step.unit, tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 5])
-  F.arrivals(step)
-  if ARGV[at + 4] ~= '' then F.end_run(FAILED, ARGV[at + 4]) end
+  settle(step.unit, tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 5])
+  arrivals(step)
+  if ARGV[at + 4] ~= '' then end_run(FAILED, ARGV[at + 4]) end
 end
 
-function F.started(step)
-  local u = F.unit(step.unit)
+function apply.start(step)
+  local u = unit(step.unit)
   u.judged = true
   u.try = (u.try or 0) + 1
   u.began = NOW
-  u.op = OP
-  F.touch(u)
-  F.tell_started(u)
+  touch(u)
+  tell_started(u)
 end
