@@ -40,7 +40,8 @@ def read(source: Source, report: Report) -> ast.Module | None:
             if sign == "!":
                 report.add(place, "a shell command can't be part of a chain", _SHELL_HINT)
             else:
-                report.add(place, "an IPython magic can't be part of a chain", _MAGIC_HINT)
+                hint = _OWN_MAGIC_HINT if lines[number - 1].startswith("%%tinyflow") else _MAGIC_HINT
+                report.add(place, "an IPython magic can't be part of a chain", hint)
             before = lines[number - 1][: place.column - 1]
             lines[number - 1] = before + ("None" if before.strip() else "pass")
         except (RecursionError, MemoryError):
@@ -54,6 +55,7 @@ def read(source: Source, report: Report) -> ast.Module | None:
 
 _SHELL_HINT = "run it in a cell of its own, or call subprocess.run inside a node"
 _MAGIC_HINT = "put it into a cell of its own"
+_OWN_MAGIC_HINT = "leave this line out: a chain is the cell's text below it, in a file too"
 
 
 def compiled(source: Source, tree: ast.Module, filename: str, report: Report) -> CodeType | None:
