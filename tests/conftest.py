@@ -49,33 +49,43 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TINYFLOW_STORE", f"sqlite:///{tmp_path / 'runs.db'}")
 
 
-class RedisServer:
-    """A real redis-server of this test session's own, on a free loopback port."""
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
-    def __init__(self, folder: Path) -> None:
+
+class RedisServer:
+    """A real redis-server of the tests' own, on a free loopback port."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        if shutil.which("redis-server") is None:
+            told = "redis-server is missing: apt-get install redis-server"
+            pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
         self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self._options = options
+        self.port = free_port()
         self.address = f"redis://127.0.0.1:{self.port}/0"
         self.start()
 
     def start(self) -> None:
-        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder), "--save", ""]
-        self._process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
+        command = ["redis-server", *where, "--save", "", *self._options]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while self._process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
-                if self.ask(b"PING") == b"+PONG":
+                if self.ask("PING") == "+PONG":
                     return
             time.sleep(0.02)
         raise pytest.fail.Exception("redis-server does not start")
 
-    def ask(self, *command: bytes) -> bytes:
+    def ask(self, *command: str) -> str:
         """The first line of the answer to a command."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            connection.sendall(b" ".join(command) + b"\r\n")
-            return connection.recv(65_536).partition(b"\r\n")[0]
+            connection.sendall(" ".join(command).encode() + b"\r\n")
+            return connection.recv(65_536).partition(b"\r\n")[0].decode()
 
     def stop(self) -> None:
         self._process.kill()
@@ -84,12 +94,77 @@ class RedisServer:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    if shutil.which("redis-server") is None:
-        told = "redis-server is missing: apt-get install redis-server"
-        pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    """`server = own_redis(*options)`: one for this test alone, to be stopped and misconfigured."""
+    servers: list[RedisServer] = []
+
+    def start(*options: str) -> RedisServer:
+        folder = tmp_path / f"redis-{len(servers)}"
+        folder.mkdir()
+        servers.append(RedisServer(folder, *options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+class RedisCluster:
+    """Three masters that share the slots."""
+
+    def __init__(self, folder: Path) -> None:
+        self.nodes = [self._node(folder / str(number)) for number in range(3)]
+        for number, node in enumerate(self.nodes):
+            first, last = number * 16_384 // 3, (number + 1) * 16_384 // 3 - 1
+            assert node.ask("CLUSTER", "ADDSLOTSRANGE", str(first), str(last)) == "+OK"
+            assert node.ask("CLUSTER", "SET-CONFIG-EPOCH", str(number + 1)) == "+OK"
+        for node in self.nodes[1:]:
+            first_node = self.nodes[0]
+            told = ("127.0.0.1", str(first_node.port), str(first_node.bus))
+            assert node.ask("CLUSTER", "MEET", *told) == "+OK"
+        deadline = time.monotonic() + 20
+        while not all(n.is_whole() for n in self.nodes):
+            assert time.monotonic() < deadline, "the cluster does not come together"
+            time.sleep(0.05)
+        self.address = "redis+cluster://" + ",".join(f"127.0.0.1:{n.port}" for n in self.nodes[:2])
+
+    @staticmethod
+    def _node(folder: Path) -> ClusterNode:
+        folder.mkdir()
+        return ClusterNode(folder)
+
+    def ask(self, *command: str) -> None:
+        for node in self.nodes:
+            node.ask(*command)
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+
+
+class ClusterNode(RedisServer):
+    def __init__(self, folder: Path) -> None:
+        self.bus = free_port()
+        super().__init__(folder, "--cluster-enabled", "yes", "--cluster-port", str(self.bus))
+
+    def is_whole(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(b"CLUSTER INFO\r\n")
+            told = connection.recv(65_536)
+        return b"cluster_state:ok" in told and b"cluster_slots_ok:16384" in told
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    cluster = RedisCluster(tmp_path_factory.mktemp("cluster"))
+    yield cluster
+    cluster.stop()
 
 
 class WaitUntil(Protocol):

@@ -21,7 +21,8 @@ from tinyflow_nb.stores.memory import MemoryStore
 from tinyflow_nb.stores.redis import RedisStore
 from tinyflow_nb.stores.sqlite import SqliteStore
 
-STORES = ("memory", "sqlite", "sqlite-full", "redis")
+STORES = ("memory", "sqlite", "sqlite-full", "redis", "redis-cluster")
+REDIS = {"redis": "redis_server", "redis-cluster": "redis_cluster"}
 
 
 @functools.cache
@@ -46,7 +47,7 @@ class House:
     def store(self) -> Any:
         if self.kind == "memory":
             return self._memory
-        if self.kind == "redis":
+        if self._redis:
             return RedisStore(self._redis, self.clock, retention=604_800.0)
         return SqliteStore(str(self.path), self.clock, full=self.kind == "sqlite-full")
 
@@ -90,9 +91,9 @@ async def ended(executor: ChainExecutor, run: str) -> ChainState:
 
 async def _house(request: pytest.FixtureRequest, folder: Path, clock: Clock) -> AsyncIterator[House]:
     redis = ""
-    if request.param == "redis":
-        server = request.getfixturevalue("redis_server")
-        server.ask(b"FLUSHALL")
+    if request.param.startswith("redis"):
+        server = request.getfixturevalue(REDIS[request.param])
+        server.ask("FLUSHALL")
         redis = server.address
     async with AsyncExitStack() as stack:
         yield House(request.param, folder, clock, stack, redis)
