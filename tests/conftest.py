@@ -81,10 +81,11 @@ class RedisServer:
             time.sleep(0.02)
         raise pytest.fail.Exception("redis-server does not start")
 
-    def ask(self, *command: str) -> str:
+    def ask(self, *command: str | bytes) -> str:
         """The first line of the answer to a command."""
+        words = [word.encode() if isinstance(word, str) else word for word in command]
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            connection.sendall(" ".join(command).encode() + b"\r\n")
+            connection.sendall(b" ".join(words) + b"\r\n")
             return connection.recv(65_536).partition(b"\r\n")[0].decode()
 
     def stop(self) -> None:
