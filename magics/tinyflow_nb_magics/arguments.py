@@ -106,5 +106,5 @@ def did_you_mean(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
 
 
 def _or_close(name: str, known: Mapping[str, Flag]) -> str:
-    close = get_close_matches(name, list(known), 1, 0.5)
+    close = get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]}?" if close else f"; it knows {', '.join(known)}"

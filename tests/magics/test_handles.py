@@ -123,6 +123,23 @@ def test_await_and_result_raise_where_only_people_are_awaited(ask: RunHandle) ->
     assert ask.status == "SUSPENDED"
 
 
+def test_the_way_to_answer_is_told_as_it_is_written(notebook: Notebook) -> None:
+    """Rule 15."""
+    notebook.ok(
+        "%%tinyflow both\n@confirm\ndef first() -> bool: '1?'\n@confirm\ndef second() -> bool: '2?'\n"
+        "def end(first, second): return [first, second]"
+    )
+    run = notebook["both"].last
+    with pytest.raises(ChainSuspended) as caught:
+        run.result()
+    told = str(caught.value).partition("or: ")[2]
+    assert told == "run.resume(value, node='first')"
+    eval(told, {"run": run, "value": True})
+    with pytest.raises(ChainSuspended) as caught:
+        run.result()
+    assert str(caught.value).endswith("or: run.resume(value)")
+
+
 async def test_finished_waits_on_for_people(ask: RunHandle) -> None:
     """Rule 15."""
     waiting = asyncio.ensure_future(ask.finished())

@@ -55,6 +55,6 @@ def suspension(state: ChainState) -> ChainSuspended:
     only = next(iter(forms), "")
     fields = (forms.get(only, {}).get("schema") or {}).get("properties")
     values = ", ".join(f"{name}=..." for name in fields) if fields else "value"
-    node = f"node={only!r}, " if len(forms) > 1 else ""
-    lines.append(f"answer in the form above, or: run.resume({node}{values})")
+    node = f", node={only!r}" if len(forms) > 1 else ""
+    lines.append(f"answer in the form above, or: run.resume({values}{node})")
     return ChainSuspended("\n".join(lines), run_id=state.id, forms=forms)
