@@ -71,7 +71,7 @@ class RedisServer:
 
     def start(self) -> None:
         where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
-        command = ["redis-server", *where, "--save", "", *self._options]
+        command = ["redis-server", *self._options, *where, "--save", ""]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while self._process.poll() is None and time.monotonic() < deadline:
@@ -83,10 +83,14 @@ class RedisServer:
 
     def ask(self, *command: str | bytes) -> str:
         """The first line of the answer to a command."""
+        return self.ask_all(*command)[0]
+
+    def ask_all(self, *command: str | bytes) -> list[str]:
+        """The lines of the answer, as the protocol writes them."""
         words = [word.encode() if isinstance(word, str) else word for word in command]
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
             connection.sendall(b" ".join(words) + b"\r\n")
-            return connection.recv(65_536).partition(b"\r\n")[0].decode()
+            return connection.recv(65_536).decode().split("\r\n")
 
     def stop(self) -> None:
         self._process.kill()
@@ -155,10 +159,8 @@ class ClusterNode(RedisServer):
         super().__init__(folder, "--cluster-enabled", "yes", "--cluster-port", str(self.bus))
 
     def is_whole(self) -> bool:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            connection.sendall(b"CLUSTER INFO\r\n")
-            told = connection.recv(65_536)
-        return b"cluster_state:ok" in told and b"cluster_slots_ok:16384" in told
+        told = self.ask_all("CLUSTER", "INFO")
+        return "cluster_state:ok" in told and "cluster_slots_ok:16384" in told
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,9 @@ from tinyflow_nb.stores.redis.watching import Watching
 
 SHARDS = 64
 """Parts a fleet's runs are spread over; a run's id says which. Never changes."""
+BESIDE = (":ev", ":ch", ":big", ":q")
+"""Ends of a run's other keys: its events, chunks, large values, and the queue of a bounded run."""
+LISTS = ("runs", "due", "waiting", "done", "definitions")
 CHUNKS_KEPT = 20_000
 AGAIN = 4
 """Position of the mark "it may have been applied already" among a script's arguments."""
@@ -106,7 +109,17 @@ class RedisStore:
         )  # fmt: skip
 
     async def _change(self, name: str, run: str, *args: Any) -> Any:
-        return await self._servers.script(name, (key_of(run),), *self._common(), *args, again_at=AGAIN)
+        keys = self._keys(run)
+        return await self._servers.script(name, keys, *self._common(), *args, again_at=AGAIN)
+
+    def _keys(self, run: str) -> tuple[str, ...]:
+        """The scripts know all keys by the run's. A cluster is told them, so that it refuses a change
+        while it moves some of them to another node."""
+        key = key_of(run)
+        if not self._servers.is_cluster:
+            return (key,)
+        shard = key.partition(":r:")[0]
+        return (key, *(key + part for part in BESIDE), *(f"{shard}:{name}" for name in LISTS))
 
     # ------------------------------------------------------------------ changing runs
 
