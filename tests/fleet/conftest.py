@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tinyflow_nb import ChainExecutor, connect
+from tinyflow_nb.errors import MissingExtra, ServiceError
 
 RUN = "from tinyflow_nb.cli import app; app()"
 LEASE = 30.0
@@ -49,20 +50,43 @@ class WorkerProcess:
 
 @pytest.fixture
 def redis_address(redis_server: Any) -> str:
-    redis_server.ask(b"FLUSHALL")
+    redis_server.ask("FLUSHALL")
     return str(redis_server.address)
+
+
+@pytest.fixture(scope="session")
+def rocketmq_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real broker of this test session's own."""
+    folder = tmp_path_factory.mktemp("broker")
+    try:
+        from tinyflow_nb import services
+
+        address = services.up(("rocketmq",), folder=folder).rocketmq
+    except (MissingExtra, ServiceError) as e:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no real RocketMQ here: {e}")
+    yield address
+    services.down(folder=folder)
+
+
+@pytest.fixture(params=["redis", "rocketmq"])
+def scheduler(request: pytest.FixtureRequest) -> str:
+    """The same tests for each."""
+    return request.getfixturevalue("rocketmq_address") if request.param == "rocketmq" else request.param
 
 
 StartWorker = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
-def start_worker(redis_address: str, tmp_path: Path) -> Iterator[StartWorker]:
+def start_worker(redis_address: str, scheduler: str, tmp_path: Path) -> Iterator[StartWorker]:
     started: list[WorkerProcess] = []
 
     def start(*options: str, lease: float = LEASE) -> WorkerProcess:
         log = tmp_path / f"worker{len(started)}.log"
-        command = [sys.executable, "-c", RUN, "worker", "--store", redis_address, *options]
+        command = [sys.executable, "-c", RUN, "worker", "--store", redis_address]
+        command += ["--scheduler", scheduler, *options]
         env = {**os.environ, "TINYFLOW_LEASE": str(lease), "PYTHONPATH": os.pathsep.join(sys.path)}
         with log.open("wb") as file:
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=env)
@@ -76,6 +100,6 @@ def start_worker(redis_address: str, tmp_path: Path) -> Iterator[StartWorker]:
 
 
 @pytest.fixture
-async def client(redis_address: str) -> AsyncIterator[ChainExecutor]:
-    async with connect(redis_address, execute=False) as executor:
+async def client(redis_address: str, scheduler: str) -> AsyncIterator[ChainExecutor]:
+    async with connect(redis_address, scheduler=scheduler, execute=False) as executor:
         yield executor

@@ -100,6 +100,7 @@ async def test_b21_a_client_executes_nothing_and_a_worker_takes_up_what_was_star
     assert not state.nodes["slow"].worker
     worker = start_worker()
     assert await client.wait(run, timeout=20) == worker.process.pid
+    await wait_until(lambda: worker.did("chain.finished", run=run, status="SUCCEEDED"))
     assert [line["node"] for line in worker.did("node.finished", run=run)] == ["slow", "after"]
 
 

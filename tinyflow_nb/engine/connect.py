@@ -39,7 +39,8 @@ def connect(
             `redis+sentinel://host,host/master`; empty: the one of the settings, a file in the
             user's data folder.
         scheduler: `local`, the embedded stores' default: this process executes what it starts;
-            `redis`, the default with Redis: any process that executes takes up any run.
+            `redis`, the default with Redis: any process that executes takes up any run;
+            `rocketmq://[key:secret@]host:port[;host:port]`: the same, through RocketMQ.
         execute: False submits and watches only.
         overrides: functions that replace nodes' bodies, by node id; for tests.
 
@@ -95,18 +96,21 @@ def open_scheduler(
         SettingsError: the scheduler is not known, or does not go with the store.
         MissingExtra: it needs an optional part.
     """
-    fleet = address.startswith("redis")
-    kind, _, _ = (scheduler or ("redis" if fleet else "local")).partition("://")
+    is_shared = address.startswith("redis")
+    kind = (scheduler or ("redis" if is_shared else "local")).partition("://")[0]
     if kind == "local":
         return LocalScheduler(clock)
-    if kind != "redis":
-        raise SettingsError(f"scheduler {scheduler!r}: known are 'local' and 'redis'")
-    if not fleet:
-        raise SettingsError(
-            f"scheduler {scheduler!r}: only runs in Redis are shared; {address!r} goes with 'local'"
-        )
-    from tinyflow_nb.schedulers.redis import RedisScheduler
+    if kind not in ("redis", "rocketmq"):
+        raise SettingsError(f"scheduler {scheduler!r}: known are local, redis and rocketmq://host:port")
+    if not is_shared:
+        raise SettingsError(f"scheduler {scheduler!r} needs runs that are shared: a store in Redis")
     from tinyflow_nb.stores.redis import RedisStore
 
     assert isinstance(store, RedisStore)
+    if kind == "rocketmq":
+        from tinyflow_nb.schedulers.rocketmq import RocketMQScheduler
+
+        return RocketMQScheduler(scheduler, store, clock)
+    from tinyflow_nb.schedulers.redis import RedisScheduler
+
     return RedisScheduler(address, store, clock)

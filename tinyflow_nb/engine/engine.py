@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -117,10 +118,9 @@ class Engine:
         return self._name
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing more, and wait `seconds` at most for what is being worked on. What is not done
-        by then is handed back when this is closed."""
-        await self._consuming.aclose()
-        await self._worker.drain(seconds)
+        """Take nothing more, and wait `seconds` at most for what is being worked on; what is not done by
+        then is handed back."""
+        await asyncio.gather(self._worker.drain(seconds), self._consuming.aclose())
 
     async def stop(self, run_id: str) -> None:
         """Cancel a run; one that has ended stays as it is.

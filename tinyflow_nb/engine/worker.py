@@ -131,18 +131,22 @@ class Worker:
                 attempt.call_off("stopped")
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing more; wait for what is being worked on, `seconds` at most."""
+        """Take nothing more, and wait for what is being worked on, `seconds` at most; then hand it back."""
         self._draining = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
+        await self._hand_back()
 
     async def close(self) -> None:
         """Drop what is running and hand it back, so that others need not wait for its leases."""
+        await self._hand_back()
+        self._workshop.close()
+
+    async def _hand_back(self) -> None:
         dropped = [attempt.claim for attempt in self.attempts.all()]
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._workshop.close()
         for claim in dropped:
             step = HandBack("handback", claim.unit, claim.token, "its process ended")
             outcome = await self._store.commit(Commit(claim.run, claim.generation, (step,)))
