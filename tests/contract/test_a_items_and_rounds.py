@@ -51,7 +51,8 @@ def work(doc: int, ctx: ExecutionContext) -> int:
     assert await executor.wait(run, timeout=8) == [2, 2]
     assert rounds == {0: 2, 1: 2}
     assert sorted(keys) == [
-        f"{run}/work/{item}/{round}" for item, round in ((0, 1), (0, 2), (1, 1), (1, 2), (1, 2))
+        "/".join([run, "work", str(item), str(round)])
+        for item, round in ((0, 1), (0, 2), (1, 1), (1, 2), (1, 2))
     ]
     told = brief(await all_events(executor, run))
     assert told.count("work.started") == 1
