@@ -58,7 +58,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._last = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
-        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.alive = True
 
     @classmethod
     async def open(
@@ -85,14 +85,10 @@ class Link(asyncio.Protocol):
                 raise
         return link
 
-    @property
-    def alive(self) -> bool:
-        return not self.lost.done()
-
     def call(self, *command: Any) -> asyncio.Future[Answer]:
         """The answer, an error among them as a value; LinkLost if none comes."""
         future: asyncio.Future[Answer] = self._loop.create_future()
-        if self.lost.done():
+        if not self.alive:
             future.set_exception(LinkLost("the connection is closed"))
             return future
         packed = pack(command)
@@ -155,8 +151,7 @@ class Link(asyncio.Protocol):
             self.connection_lost(e)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.lost.done():
-            self.lost.set_result(None)
+        self.alive = False
         if self._watchdog is not None:
             self._watchdog.cancel()
         while self._waiting:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import binascii
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -58,7 +58,9 @@ class Servers:
 
     # ------------------------------------------------------------------ calling
 
-    async def script(self, name: str, keys: tuple[str, ...], *args: Any, again_at: int = 0) -> Answer:
+    def script(
+        self, name: str, keys: tuple[str, ...], *args: Any, again_at: int = 0
+    ) -> Coroutine[Any, Any, Answer]:
         """Run one of the scripts.
 
         Args:
@@ -68,18 +70,17 @@ class Servers:
             StoreError
         """
         at = 2 + len(keys) + again_at if again_at else 0
-        return await self._do(keys[0], (*self.scripts.call(name), len(keys), *keys, *args), at, name)
+        return self._do(keys[0], (*self.scripts.call(name), len(keys), *keys, *args), at, name)
 
-    async def call(self, key: str, *command: Any) -> Answer:
+    def call(self, key: str, *command: Any) -> Coroutine[Any, Any, Answer]:
         """Any command that may be sent twice.
 
         Raises:
             StoreError
         """
-        return await self._do(key, command, 0, "")
+        return self._do(key, command, 0, "")
 
     async def _do(self, key: str, command: tuple[Any, ...], again_at: int, script: str) -> Answer:
-        loop = asyncio.get_running_loop()
         until, pause = 0.0, 0.02
         while True:
             try:
@@ -109,6 +110,7 @@ class Servers:
                     self._look_again()
                 elif not has_code(trouble, TRANSIENT):
                     raise plainly(str(self.address), trouble) from trouble
+            loop = asyncio.get_running_loop()
             until = until or loop.time() + PATIENCE_SECONDS
             if loop.time() >= until:
                 raise plainly(str(self.address), trouble) from trouble

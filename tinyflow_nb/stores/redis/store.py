@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import os
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -47,6 +48,7 @@ def shard_of(run: str) -> int:
     return zlib.crc32(run.encode()) % SHARDS
 
 
+@functools.lru_cache(maxsize=4096)
 def key_of(run: str) -> str:
     return f"tf:{{s{shard_of(run):02}}}:r:{run}"
 
@@ -108,9 +110,9 @@ class RedisStore:
             self._fixed_now(), self._origin, f"{self._origin}.{next(self._numbers):x}", "", self._retention,
         )  # fmt: skip
 
-    async def _change(self, name: str, run: str, *args: Any) -> Any:
+    def _change(self, name: str, run: str, *args: Any) -> Coroutine[Any, Any, Any]:
         keys = self._keys(run)
-        return await self._servers.script(name, keys, *self._common(), *args, again_at=AGAIN)
+        return self._servers.script(name, keys, *self._common(), *args, again_at=AGAIN)
 
     def _keys(self, run: str) -> tuple[str, ...]:
         """The scripts know all keys by the run's. A cluster is told them, so that it refuses a change

@@ -2,7 +2,7 @@
 --
 -- KEYS[1]: the run's hash, `tf:{s07}:r:<run>`. All else that is touched has its hash tag.
 -- ARGV[1]: the time ('': this server's)   [2]: who calls   [3]: the operation's own id
--- ARGV[4]: '1' if it may have been applied already   [5]: seconds a finished run is kept
+-- [4]: '1' if it may have been applied already   [5]: seconds a finished run is kept
 --
 -- The hash's fields: `m` the run's counters, `w` who watches, and what it was created with: `context`,
 -- `chain`, `definition`, `inputs`, `created`;
@@ -48,38 +48,39 @@ local function read(fields)
 end
 
 local function node_of(name)
-  return string.match(name, '^[^%[]*')
+  local item = string.find(name, '[', 1, true)
+  return item and string.sub(name, 1, item - 1) or name
 end
 
 -- Units, and of `targets` their nodes' shapes too, in one look; the run itself if it was not read yet.
 local function fetch(names, targets)
-  local fields = run == nil and {'m', 'w'} or {}
-  local units_from = #fields + 1
-  for _, list in ipairs({names, targets}) do
-    for _, name in ipairs(list) do
-      if units[name] == nil then
-        units[name] = false
-        fields[#fields + 1] = 'u:' .. name
+  local fields, asked, count = {}, {}, 0
+  local function ask(kind, list, known)
+    for i = 1, #list do
+      local name = list[i]
+      if known[name] == nil then
+        known[name] = false
+        count = count + 1
+        fields[count], asked[count] = kind .. name, name
       end
     end
   end
-  local shapes_from = #fields + 1
-  for _, name in ipairs(targets or {}) do
-    if shapes[name] == nil then
-      shapes[name] = false
-      fields[#fields + 1] = 'n:' .. name
-    end
-  end
-  if #fields == 0 then return end
+  if run == nil then fields[1], fields[2], count = 'm', 'w', 2 end
+  local first = count + 1
+  ask('u:', names, units)
+  if targets then ask('u:', targets, units) end
+  local last = count
+  if targets then ask('n:', targets, shapes) end
+  if count == 0 then return end
   local found = read(fields)
-  for i = units_from, shapes_from - 1 do
+  for i = first, last do
     if found[i] then
-      local u, name = cmsgpack.unpack(found[i]), string.sub(fields[i], 3)
-      u.name, u.edges, u.data, u.round = name, u.edges or 0, u.data or 0, u.round or 1
-      units[name] = u
+      local u = cmsgpack.unpack(found[i])
+      u.name, u.edges, u.data, u.round = asked[i], u.edges or 0, u.data or 0, u.round or 1
+      units[asked[i]] = u
     end
   end
-  for i = shapes_from, #fields do shapes[string.sub(fields[i], 3)] = found[i] end
+  for i = last + 1, count do shapes[asked[i]] = found[i] end
   if run == nil then
     run = found[1] and cmsgpack.unpack(found[1])
     watchers = found[2]
@@ -244,22 +245,22 @@ local function wake_watchers()
   end
 end
 
--- What is as it is in the beginning is left out.
+-- The unit is of no use any more. What is as it is in the beginning is left out.
 local function packed(u)
-  local name, edges, data, round = u.name, u.edges, u.data, u.round
   u.name = nil
-  if edges == 0 then u.edges = nil end
-  if data == 0 then u.data = nil end
-  if round == 1 then u.round = nil end
-  local text = cmsgpack.pack(u)
-  u.name, u.edges, u.data, u.round = name, edges, data, round
-  return text
+  if u.edges == 0 then u.edges = nil end
+  if u.data == 0 then u.data = nil end
+  if u.round == 1 then u.round = nil end
+  return cmsgpack.pack(u)
 end
 
 local function save()
   list_run()
   set('m', cmsgpack.pack(run))
-  for _, u in ipairs(changed) do set('u:' .. u.name, packed(u)) end
+  for i = 1, #changed do
+    local u = changed[i]
+    set('u:' .. u.name, packed(u))
+  end
   if #dels > 0 then
     in_parts(dels, 4000, function(first, last) redis.call('HDEL', RUN, unpack(dels, first, last)) end)
   end
