@@ -127,10 +127,16 @@ class NodeOptions(TypedDict, total=False):
 @overload
 def node(function: F, /) -> F: ...
 @overload
-def node(**options: Unpack[NodeOptions]) -> Callable[[F], F]: ...
-def node(*arguments: Any, **options: Any) -> Any:
-    """Options for a node whose body is the function itself; without options it may be left out."""
-    return _mark("code", arguments, options)
+def node(
+    *, type: str = ..., options: Mapping[str, Any] = ..., **common: Unpack[NodeOptions]
+) -> Callable[[F], F]: ...
+def node(*arguments: Any, type: str = "code", **options: Any) -> Any:
+    """Options for a node whose body is the function itself; without options it may be left out.
+
+    `type=` names a node type that an installed package registers; its `options=` are JSON, and its
+    own. The function is then what the type makes of it; a signature with a docstring may do.
+    """
+    return _mark(type, arguments, options)
 
 
 @overload

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
-from tinyflow_nb.errors import SettingsError
+from tinyflow_nb.node_types import registered
 from tinyflow_nb.ports import NodeExecutor
-
-GROUP = "tinyflow_nb.nodes"
 
 
 class NodeTypes(Mapping[str, NodeExecutor]):
@@ -34,11 +32,4 @@ class NodeTypes(Mapping[str, NodeExecutor]):
 @cache
 def installed() -> NodeTypes:
     """Raises SettingsError if two packages register the same type."""
-    found: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=GROUP):
-        known = found.setdefault(entry.name, entry)
-        if known.value != entry.value:
-            raise SettingsError(
-                f"node type {entry.name!r} is registered twice: {known.value} and {entry.value}"
-            )
-    return NodeTypes(found)
+    return NodeTypes(registered())

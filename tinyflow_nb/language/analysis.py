@@ -37,8 +37,12 @@ class Analysis:
         return tuple(edge for draft in self.drafts for edge in draft.edges.values())
 
 
-def analyse(name: str, bound: Collection[str], report: Report) -> Analysis | None:
-    """Reads the report's source; None if it has mistakes, and then the report has them all."""
+def analyse(name: str, bound: Collection[str], report: Report, *, any_type: bool = False) -> Analysis | None:
+    """Reads the report's source; None if it has mistakes, and then the report has them all.
+
+    Args:
+        any_type: node types need not be installed here.
+    """
     source = report.source
     if not _NAME.fullmatch(name):
         report.add(
@@ -49,20 +53,20 @@ def analyse(name: str, bound: Collection[str], report: Report) -> Analysis | Non
     if tree is None:
         return None
     try:
-        return _analysed(tree, bound, report)
+        return _analysed(tree, bound, report, any_type)
     except RecursionError:
         report.add(Place(1, 1), "the cell is nested too deeply to be read")
         return None
 
 
-def _analysed(tree: ast.Module, bound: Collection[str], report: Report) -> Analysis | None:
+def _analysed(tree: ast.Module, bound: Collection[str], report: Report, any_type: bool) -> Analysis | None:
     cell = take_stock(tree, report)
     for name in sorted(set(bound) & set(cell.defined())):
         report.add(
             Place(1, 1), f"the cell defines {name!r} itself, and `--bind {name}` would replace it",
             "leave --bind out, or rename one of them",
         )  # fmt: skip
-    drafts = find_nodes(cell, report)
+    drafts = find_nodes(cell, report, any_type=any_type)
     tools = cell.functions.keys() - {draft.id for draft in drafts}
     graph = wire(cell, drafts, tools, bound, report)
     check_reach(tree, report, graph.nodes, graph.inputs)

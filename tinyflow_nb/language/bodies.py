@@ -13,9 +13,13 @@ from tinyflow_nb.language.source import Report
 from tinyflow_nb.language.words import BUILTINS, DECORATORS, LATER, RESERVED
 
 
-def find_nodes(cell: Cell, report: Report) -> list[NodeDraft]:
-    """A draft of every node, in the order of the text."""
-    reader = OptionReader(cell, report)
+def find_nodes(cell: Cell, report: Report, *, any_type: bool = False) -> list[NodeDraft]:
+    """A draft of every node, in the order of the text.
+
+    Args:
+        any_type: node types need not be installed here.
+    """
+    reader = OptionReader(cell, report, any_type=any_type)
     drafts: list[NodeDraft] = []
     tools: dict[str, str] = {}
     for function in cell.functions.values():
@@ -129,7 +133,7 @@ def _check_body(draft: NodeDraft, report: Report) -> None:
     rest = function.body[1:] if draft.docstring is not None else function.body
     draft.body = any(not _is_stub(statement) for statement in rest)
     first = function.body[0]
-    if draft.type == "code":
+    if draft.word == "node":
         if draft.decorator is None and not draft.body:
             report.add(function, f"{draft.id!r} has no body", "forgot @llm? A code node returns something")
         return

@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import JsonValue
+
 from tinyflow_nb.language.cell import Function
 from tinyflow_nb.language.each import EachText
 from tinyflow_nb.language.written import Written
@@ -22,6 +24,8 @@ class NodeDraft:
     decorator: ast.expr | None = None
     given: dict[str, ast.expr] = field(default_factory=dict)
     """The options written, each with its value."""
+    type_options: dict[str, JsonValue] = field(default_factory=dict)
+    """`options=`: what a type of another package is told."""
     settled: dict[str, Any] = field(default_factory=dict)
     deferred: dict[str, ast.expr] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -42,9 +46,14 @@ class NodeDraft:
     edges: dict[str, Edge] = field(default_factory=dict)
     """By source: everything this node waits for."""
 
+    @property
+    def word(self) -> str:
+        """The decorator that makes it: @llm, @confirm, or @node for our code and others' types."""
+        return self.type if self.type in ("llm", "confirm") else "node"
+
     def prompt(self) -> Written | None:
         """The docstring as the template it is for @llm and @confirm."""
-        if self.docstring is None or self.type == "code":
+        if self.docstring is None or self.word == "node":
             return None
         return Written(str(self.docstring.value), self.docstring, "template")
 

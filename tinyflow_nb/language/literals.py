@@ -45,7 +45,10 @@ class Literals:
                 return tuple(self.value(item) for item in items)
             case ast.Dict(keys=keys, values=values) if None not in keys:
                 pairs = zip(keys, values, strict=True)
-                return {self.value(k): self.value(v) for k, v in pairs if k is not None}
+                try:
+                    return {self.value(k): self.value(v) for k, v in pairs if k is not None}
+                except TypeError:  # a list as a key
+                    raise NotLiteral(literal) from None
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 number = self.value(operand)
                 if isinstance(number, (int, float)):

@@ -12,6 +12,7 @@ from tinyflow_nb.language.cell import Cell
 from tinyflow_nb.language.draft import NodeDraft
 from tinyflow_nb.language.each import read_each
 from tinyflow_nb.language.literals import NotLiteral
+from tinyflow_nb.language.node_type import check_type, checked_options
 from tinyflow_nb.language.source import Report
 from tinyflow_nb.language.words import DECORATORS, LATER, did_you_mean
 from tinyflow_nb.language.written import Written
@@ -20,7 +21,7 @@ from tinyflow_nb.model.definition import OnError
 _EXPRESSIONS: Final = ("when", "until", "each", "inputs", "on_error")
 _COMMON: Final = (*_EXPRESSIONS, *option_values.STRUCTURAL, *option_values.PLAIN)
 _OWN: Final = {
-    "code": (), "confirm": ("initial",), "llm": ("tools", *option_values.OF_LLM),
+    "node": ("type", "options"), "confirm": ("initial",), "llm": ("tools", *option_values.OF_LLM),
 }  # fmt: skip
 _NOT_YET: Final = {"back_to": "loops over several nodes are not available yet"}
 _MODEL_SETTINGS: Final = (
@@ -37,8 +38,8 @@ _MISPLACED: Final = {
 class OptionReader:
     """Reads one decorated function after the other."""
 
-    def __init__(self, cell: Cell, report: Report) -> None:
-        self.cell, self.report = cell, report
+    def __init__(self, cell: Cell, report: Report, *, any_type: bool) -> None:
+        self.cell, self.report, self.any_type = cell, report, any_type
 
     def read(self, draft: NodeDraft) -> None:
         """Fills the draft from its decorator; what is wrong is reported."""
@@ -51,7 +52,6 @@ class OptionReader:
         self._combinations(draft, call)
 
     def _positional(self, draft: NodeDraft, call: ast.Call) -> None:
-        word = "node" if draft.type == "code" else draft.type
         rest = call.args
         if draft.type == "llm" and rest:
             draft.given["model"] = rest[0]
@@ -61,7 +61,7 @@ class OptionReader:
                 hint = "list several models: @llm([...]); the docstring is the prompt"
                 self.report.add(rest[0], "@llm takes one value by position: the model", hint)
         elif rest:
-            self.report.add(rest[0], f"@{word} takes its options by name", "write `option=value`")
+            self.report.add(rest[0], f"@{draft.word} takes its options by name", "write `option=value`")
 
     def _keyword(self, draft: NodeDraft, keyword: ast.keyword) -> None:
         name, value = keyword.arg, keyword.value
@@ -70,8 +70,8 @@ class OptionReader:
                 keyword.value, "options can't be unpacked with `**`", "write each as `option=value`"
             )
             return
-        word = "node" if draft.type == "code" else draft.type
-        own = _OWN[draft.type]
+        word = draft.word
+        own = _OWN[word]
         if name in _NOT_YET:
             self.report.add(keyword, f"`{name}=`: {_NOT_YET[name]}")
         elif name in _COMMON or name in own:
@@ -84,7 +84,7 @@ class OptionReader:
             self._setting(draft, name, value)
         else:
             known = [*_COMMON, *own, *(_MODEL_SETTINGS if draft.type == "llm" else ())]
-            of = next((t for t, options in _OWN.items() if name in options), "")
+            of = next((w for w, options in _OWN.items() if name in options), "")
             hint = did_you_mean(name, known) or (
                 f"it belongs to @{of}"
                 if of
@@ -96,7 +96,7 @@ class OptionReader:
     def _near_miss(name: str) -> bool:
         if name in _MODEL_SETTINGS:
             return False
-        return name in _MISPLACED or name in _OWN["confirm"] or bool(
+        return name in _MISPLACED or name in (*_OWN["confirm"], *_OWN["node"]) or bool(
             did_you_mean(name, [*_COMMON, *_OWN["llm"], *_MODEL_SETTINGS])
         )  # fmt: skip
 
@@ -106,6 +106,10 @@ class OptionReader:
                 literal = self._text(name, value)
                 if literal is not None:
                     setattr(draft, name, Written(str(literal.value), literal))
+            case "type":
+                self._type(draft, value)
+            case "options":
+                self._type_options(draft, value)
             case "each":
                 literal = self._text(name, value)
                 if literal is not None:
@@ -127,6 +131,23 @@ class OptionReader:
                 self._structural(draft, name, value)
             case _:
                 self._plain(draft, name, value)
+
+    def _type(self, draft: NodeDraft, value: ast.expr) -> None:
+        literal = self._text("type", value)
+        if literal is None:
+            return
+        type_ = str(literal.value)
+        if check_type(type_, value, self.report, may_be_elsewhere=self.any_type):
+            draft.type = type_
+
+    def _type_options(self, draft: NodeDraft, value: ast.expr) -> None:
+        try:
+            plain = option_values.json_value(self.cell.literals.value(value))
+            draft.type_options = checked_options(plain)
+        except NotLiteral as error:
+            self._must_be("options", value, error.at, "a dict of literals")
+        except ValueError as error:
+            self.report.add(value, f"`options=` must be {error}")
 
     def _text(self, name: str, value: ast.expr) -> ast.Constant | None:
         literal = self.cell.literals.node(value)
@@ -265,6 +286,7 @@ class OptionReader:
             ("max_rounds", "until"),
             ("on_exhausted", "until"),
             ("max_concurrency", "each"),
+            ("options", "type"),
         ):
             if option in draft.given and needed not in draft.given:
                 self.report.add(
@@ -282,6 +304,7 @@ _EXAMPLES: Final = {
     "when": "write when=\"intent == 'bug'\"", "until": 'write until="draft.score > 0.9"',
     "each": 'write each="doc in docs"', "inputs": 'write inputs={"document": "question"}',
     "initial": 'write initial={"text": "draft"}', "after": 'write after="intent" or after=["a", "b"]',
+    "type": 'write type="shout"', "options": 'write options={"loud": True}',
     "on_error": 'write "fail", "skip", default(v) or the name of a handler node',
 }  # fmt: skip
 

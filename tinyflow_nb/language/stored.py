@@ -49,7 +49,7 @@ def _problem(fault: Any) -> Problem:
 
 def _check_source(definition: ChainDefinition) -> None:
     report = Report(Source(definition.source))
-    analysis = analyse(definition.name, definition.bindings, report)
+    analysis = analyse(definition.name, definition.bindings, report, any_type=True)
     if analysis is None or report.has_errors():
         raise DefinitionError(report.problems("error"), definition.name)
     if definition.hash != analysis.hash:

@@ -21,7 +21,7 @@ def told_fields(draft: NodeDraft) -> dict[str, Any]:
     told: dict[str, Any] = {
         "id": draft.id,
         "type": draft.type,
-        "description": _cleaned(draft) if draft.type == "code" else "",
+        "description": _cleaned(draft) if draft.word == "node" else "",
         "line": draft.function.lineno,
         "parameters": tuple(draft.parameters),
         "when": draft.when.text if draft.when else "",
@@ -59,7 +59,7 @@ def told_options(draft: NodeDraft) -> dict[str, JsonValue]:
         }
     if draft.type == "confirm":
         return {"message": prompt, "initial": _initial(draft)}
-    return {}
+    return draft.type_options
 
 
 def _initial(draft: NodeDraft) -> JsonValue:
