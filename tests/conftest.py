@@ -79,6 +79,7 @@ class RedisServer:
                 if self.ask("PING").startswith(("+PONG", "-NOAUTH")):
                     return
             time.sleep(0.02)
+        self.stop()
         raise pytest.fail.Exception("redis-server does not start")
 
     def ask(self, *command: str | bytes) -> str:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tinyflow_nb.errors import StoreError
 from tinyflow_nb.model.commit import Commit, End, Reopen
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.status import Status
@@ -123,3 +124,19 @@ async def test_a_restart_of_the_server_loses_nothing(bench, own_redis):
     assert [c.unit for c in (await later).claims] == ["b"]
     assert await executor.execute(bench.line, {"n": 2}, timeout=20) == 5
     assert (await store.state(run)).result == 4
+
+
+async def test_leases_are_renewed_over_a_connection_that_broke_and_a_server_that_forgot(bench, own_redis):
+    server = own_redis("--appendonly", "yes", "--appendfsync", "always")
+    store = await bench.store(server.address)
+    (a,) = (await store.create(bench.new("r"), bench.shape)).claims
+    (other,) = (await store.create(bench.new("s"), bench.shape)).claims
+    held = [("r", "a", a.token), ("s", "a", other.token), ("s", "a", 99)]
+    assert store.renew(held, 30.0) == held[2:]
+    server.ask("FUNCTION", "FLUSH")
+    assert store.renew(held, 30.0) == held[2:]
+    server.stop()
+    with pytest.raises(StoreError, match="nothing answers there"):
+        store.renew(held, 30.0)
+    server.start()
+    assert store.renew(held, 30.0) == held[2:]

@@ -11,6 +11,7 @@ import hiredis
 
 from tinyflow_nb.stores.redis.link import LinkLost, new_reader, pack
 from tinyflow_nb.stores.redis.servers import Place, Servers
+from tinyflow_nb.stores.redis.told import UNKNOWN, has_code
 
 SECONDS = 5.0
 """Most it waits, for the connection or for an answer."""
@@ -24,29 +25,59 @@ class BlockingLinks:
         self._links: dict[Place, _BlockingLink] = {}
         self._lock = threading.Lock()
 
-    def call(self, key: str, commands: list[tuple[Any, ...]]) -> list[Any]:
-        """The answers to commands sent as one; errors among them as values.
+    def scripts(self, name: str, calls: list[tuple[Any, ...]]) -> list[Any]:
+        """Run a script for each of several keys, those of a server sent as one.
+
+        Args:
+            calls: key, then the script's arguments.
+
+        Returns:
+            Their answers, errors among them as values.
 
         Raises:
             OSError, LinkLost
         """
-        place = self._servers.place(key)
+        by_place: dict[Place, list[int]] = {}
+        for number, (key, *_) in enumerate(calls):
+            by_place.setdefault(self._servers.place(key), []).append(number)
+        answers: list[Any] = [None] * len(calls)
         with self._lock:
-            link = self._links.get(place)
-            try:
-                if link is None:
-                    link = self._links[place] = _BlockingLink(self._servers, place)
-                return link.call(commands)
-            except (OSError, LinkLost):
-                if link is not None:
-                    self._links.pop(place).close()
+            for place, numbers in by_place.items():
+                found = self._at(place, name, [(1, *calls[n]) for n in numbers])
+                for number, answer in zip(numbers, found, strict=True):
+                    answers[number] = answer
+        return answers
+
+    def _at(self, place: Place, name: str, calls: list[tuple[Any, ...]]) -> list[Any]:
+        known = place in self._links
+        try:
+            return self._send(place, name, calls)
+        except (OSError, LinkLost):
+            self._drop(place)
+            if not known:
                 raise
+        return self._send(place, name, calls)  # a renewal may be sent twice
+
+    def _send(self, place: Place, name: str, calls: list[tuple[Any, ...]]) -> list[Any]:
+        link = self._links.get(place)
+        if link is None:
+            link = self._links[place] = _BlockingLink(self._servers, place)
+        scripts = self._servers.scripts
+        answers = link.call([(*scripts.call(name), *call) for call in calls])
+        if any(isinstance(a, hiredis.ReplyError) and has_code(a, UNKNOWN) for a in answers):
+            link.call([scripts.load(name)])
+            answers = link.call([(*scripts.call(name), *call) for call in calls])
+        return answers
+
+    def _drop(self, place: Place) -> None:
+        link = self._links.pop(place, None)
+        if link is not None:
+            link.close()
 
     def close(self) -> None:
         with self._lock:
-            for link in self._links.values():
-                link.close()
-            self._links.clear()
+            for place in list(self._links):
+                self._drop(place)
 
 
 class _BlockingLink:

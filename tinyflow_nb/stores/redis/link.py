@@ -12,12 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from tinyflow_nb.errors import MissingExtra
-
-try:
-    import hiredis
-except ImportError as e:
-    raise MissingExtra("the Redis store", "fleet") from e
+import hiredis
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 15.0

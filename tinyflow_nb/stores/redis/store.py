@@ -160,22 +160,21 @@ class RedisStore:
         return outcome._replace(claims=claims, events=events.resolve(texts))
 
     def renew(self, claims: Sequence[tuple[str, str, int]], lease: float) -> list[tuple[str, str, int]]:
-        lost: list[tuple[str, str, int]] = []
         by_run: dict[str, list[tuple[str, str, int]]] = {}
         for claim in claims:
             by_run.setdefault(claim[0], []).append(claim)
-        for run, held in by_run.items():
-            units = [part for _, unit, token in held for part in (unit, token)]
-            args = (1, key_of(run), *self._common(), lease, *units)
-            try:
-                (answer,) = self._threads.call(
-                    key_of(run), [("EVAL", self._servers.scripts.sources["renew"], *args)]
-                )
-            except (OSError, LinkLost) as e:
-                raise plainly(str(self._servers.address), e) from e
-            if isinstance(answer, hiredis.ReplyError):
-                raise plainly(str(self._servers.address), answer)
-            lost += [held[position - 1] for position in answer]
+        calls = [
+            (key_of(run), *self._common(), lease, *(part for _, *held in mine for part in held))
+            for run, mine in by_run.items()
+        ]
+        lost: list[tuple[str, str, int]] = []
+        try:
+            for mine, answer in zip(by_run.values(), self._threads.scripts("renew", calls), strict=True):
+                if isinstance(answer, hiredis.ReplyError):
+                    raise answer
+                lost += [mine[position - 1] for position in answer]
+        except (OSError, LinkLost, hiredis.HiredisError) as e:
+            raise plainly(str(self._servers.address), e) from e
         return lost
 
     # ------------------------------------------------------------------ reading
