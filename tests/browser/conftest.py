@@ -1,4 +1,4 @@
-"""A real JupyterLab, started once, and a Chromium that opens notebooks in it."""
+"""A real JupyterLab or Notebook, started once, and a Chromium that opens notebooks in it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,28 @@ def _missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """(address, its folder) of a JupyterLab that knows nothing of the user's."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """(where its notebooks open, its folder) of a JupyterLab that knows nothing of the user's."""
     if importlib.util.find_spec("jupyterlab") is None:
         _missing("no JupyterLab: pip install 'tinyflow-nb[lab]'")
-    folder = tmp_path_factory.mktemp("lab")
+    flags = ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=null"]
+    with serve("jupyterlab", flags, tmp_path_factory.mktemp("lab")) as (address, root):
+        yield f"{address}/lab/tree", root
+
+
+@pytest.fixture(scope="session")
+def notebook_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The same of a Notebook 7."""
+    if importlib.util.find_spec("notebook") is None:
+        _missing("no Notebook: pip install 'tinyflow-nb[notebook]'")
+    flags = ["--JupyterNotebookApp.expose_app_in_browser=True"]
+    with serve("notebook", flags, tmp_path_factory.mktemp("notebook")) as (address, root):
+        yield f"{address}/notebooks", root
+
+
+@contextmanager
+def serve(module: str, flags: list[str], folder: Path) -> Iterator[tuple[str, Path]]:
+    """(address, root) of `python -m module`; all it keeps is in the folder."""
     root = folder / "root"
     root.mkdir()
     notices = folder / "lab_settings_dir" / "@jupyterlab" / "apputils-extension"
@@ -67,11 +85,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
             [
-                sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+                sys.executable, "-m", module, "--no-browser", "--allow-root", "--ip=127.0.0.1",
                 f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
                 "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
-                f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True",
-                "--LabApp.news_url=null",
+                f"--ServerApp.root_dir={root}", *flags,
             ],
             env=environment, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
@@ -93,7 +110,7 @@ def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.1)
         else:
             return
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
+    pytest.fail(f"the server did not start:\n{log.read_text()[-4000:]}")
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +128,7 @@ def browser() -> Iterator[Any]:
 
 
 class Page:
-    """One notebook, open in Lab."""
+    """One notebook, open in Lab or in Notebook."""
 
     def __init__(self, browser: Any, address: str, name: str) -> None:
         self.page = browser.new_page(viewport={"width": 1200, "height": 1000})
@@ -121,7 +138,7 @@ class Page:
         self.open()
 
     def open(self) -> None:
-        self.page.goto(f"{self._address}/lab/tree/{self._name}?reset")
+        self.page.goto(f"{self._address}/{self._name}?reset")
         self.page.wait_for_function(
             "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
         )
@@ -188,9 +205,9 @@ OpenNotebook = Callable[[str, list[str]], Page]
 
 
 @pytest.fixture
-def open_notebook(lab: tuple[str, Path], browser: Any, tmp_path: Path) -> Iterator[OpenNotebook]:
+def open_notebook(server: tuple[str, Path], browser: Any, tmp_path: Path) -> Iterator[OpenNotebook]:
     """`open_notebook("name", cells)`; every notebook of a test shares the test's own store."""
-    address, root = lab
+    address, root = server
     opened: list[Page] = []
 
     def open_(name: str, cells: list[str]) -> Page:

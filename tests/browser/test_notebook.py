@@ -1,0 +1,49 @@
+"""What a reader sees in Notebook 7: the same front-end module as in JupyterLab."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import OpenNotebook
+from tests.browser.test_lab import ASKING, WAIT_BUSILY, statuses_in
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def server(notebook_server: tuple[str, Path]) -> tuple[str, Path]:
+    return notebook_server
+
+
+def test_a_run_from_its_first_word_to_its_saved_picture(
+    open_notebook: OpenNotebook, server: tuple[str, Path]
+) -> None:
+    """Rule 42: live graph, streamed text, a form answered while a cell is busy, the last picture saved."""
+    slowly = ASKING.replace(
+        'yield word + " "', 'yield word + " "\n        await asyncio.sleep(0.1)'
+    ).replace("from typing", "import asyncio\nfrom typing", 1)
+    page = open_notebook("seven", [slowly, WAIT_BUSILY])
+    page.run_all()
+    page.page.locator(".tf-live").wait_for()
+    page.until("seen.texts.at(-1)?.includes('shoes')")
+    form = page.page.locator(".tf-form")
+    form.wait_for()
+    page.page.get_by_text("busy", exact=True).wait_for()
+    page.screenshot("notebook7")
+    form.get_by_role("button", name="Yes").click()
+    form.get_by_role("button", name="Send answer").click()
+    page.until_executed(2)
+    assert page.text(2) == "busy\nSUCCEEDED\n"
+    assert "draft RUNNING" in page.seen("statuses")
+    assert len(page.seen("texts")) >= 5  # 12 words, 100 ms apart
+    page.last_picture()
+    page.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    saved = json.loads((server[1] / "seven.ipynb").read_text())
+    picture = saved["cells"][1]["outputs"][0]["data"]
+    assert "application/vnd.jupyter.widget-view+json" not in picture
+    picture = {mime: "".join(text) for mime, text in picture.items()}
+    assert sorted(statuses_in(picture)) == ["SKIPPED", *["SUCCEEDED"] * 4]
+    assert "We are sorry about your shoes" in picture["text/plain"]
