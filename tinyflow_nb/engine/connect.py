@@ -46,6 +46,7 @@ def connect(
 
     Raises:
         SettingsError: an address is not understood.
+        MissingExtra: it needs an optional part.
         StoreError: (when opened) the store can't be used.
     """
     settings = settings or get_settings()

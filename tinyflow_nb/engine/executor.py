@@ -24,6 +24,7 @@ from tinyflow_nb.errors import (
     InvalidOperation,
     ResumeError,
     RunExists,
+    SettingsError,
     UnknownRun,
 )
 from tinyflow_nb.model.commit import NewRun, Reopen
@@ -37,6 +38,7 @@ from tinyflow_nb.ports import (
     PublishedVersion,
 )
 
+RUN_STATUSES = tuple(status for status in Status if status is not Status.SKIPPED)
 RUN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 DEFAULT_TIMEOUT = 180.0
 """Seconds `execute` waits for a result."""
@@ -192,7 +194,18 @@ class ChainExecutor(Engine):
     async def runs(
         self, *, chain: str = "", status: str = "", waiting: bool = False, limit: int = 50, cursor: str = ""
     ) -> RunPage:
-        """A page of runs, newest first."""
+        """A page of runs, newest first.
+
+        Args:
+            status: of the run, in any case; empty: all.
+            limit: runs of the page at most.
+            cursor: the `next` of the page before.
+
+        Raises:
+            SettingsError: a run has no such status.
+        """
+        if status and status.upper() not in RUN_STATUSES:
+            raise SettingsError(f"a run has no status {status!r}; one of {', '.join(RUN_STATUSES)}")
         wanted = Status(status.upper()) if status else None
         return await self._store.runs(chain=chain, status=wanted, waiting=waiting, limit=limit, cursor=cursor)
 

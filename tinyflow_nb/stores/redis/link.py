@@ -18,6 +18,9 @@ CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 15.0
 """A server that owes an answer and says nothing for so long is given up."""
 
+TOGETHER = 32
+"""Calls sent as one, at most: the server works on them while the others are being made."""
+
 Answer = Any
 """str, int, None, a list of these, or an exception of hiredis."""
 
@@ -89,8 +92,8 @@ class Link(asyncio.Protocol):
         packed = pack(command)
         self._out.append(packed)
         self._waiting.append(future)
-        if len(self._waiting) == 1:  # alone on its way: it need not wait for company
-            self._send()
+        if len(self._waiting) == 1 or len(self._out) == TOGETHER:
+            self._send()  # alone on its way, it need not wait for company
         elif len(self._out) == 1:
             self._loop.call_soon(self._send)
         return future
