@@ -18,7 +18,7 @@ CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 15.0
 """A server that owes an answer and says nothing for so long is given up."""
 
-TOGETHER = 32
+TOGETHER = 16
 """Calls sent as one, at most: the server works on them while the others are being made."""
 
 Answer = Any
@@ -100,7 +100,7 @@ class Link(asyncio.Protocol):
 
     def _send(self) -> None:
         out, self._out = self._out, []
-        if self._transport is None or self._transport.is_closing():
+        if not out or self._transport is None or self._transport.is_closing():
             return
         if len(self._waiting) == len(out):  # it owed nothing until now
             self._last = self._loop.time()
