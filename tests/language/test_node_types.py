@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,6 +133,18 @@ async def test_it_runs(shouting: Path) -> None:
         assert await executor.wait(run, timeout=8) == "HELLO,!!"
         events: list[Event] = [event async for event in executor.events(run)]
     assert "shouting" in [e.data.get("text") for e in events if e.type == "node.output"]
+
+
+async def test_the_recipe_of_the_contributors_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text("utf-8")
+    recipe = page.partition("## A node type of your own")[2].partition("\n## ")[0]
+    module, cell = (textwrap.dedent(part) for part in re.findall(r"```python\n(.*?)```", recipe, re.DOTALL))
+    _install(tmp_path, "recipe")
+    (tmp_path / "recipe.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    async with connect("memory://") as executor:
+        definition = parse(cell.partition("\n")[2], "shouting")
+        assert await executor.execute(definition, {"text": "hello"}, timeout=8) == "HELLO!!"
 
 
 async def test_its_failure_is_the_node_s(shouting: Path) -> None:
