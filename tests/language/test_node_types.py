@@ -61,6 +61,13 @@ def _install(folder: Path, name: str = "shouting", type_: str = "shout") -> None
     (metadata / "entry_points.txt").write_text(f"[tinyflow_nb.nodes]\n{type_} = {name}:ShoutNode\n")
 
 
+def _recipe() -> list[str]:
+    """The module and the cell that the contributors' page shows."""
+    page = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text("utf-8")
+    recipe = page.partition("## A node type of your own")[2].partition("\n## ")[0]
+    return [textwrap.dedent(part) for part in re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)]
+
+
 @pytest.fixture
 def shouting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     _install(tmp_path)
@@ -136,9 +143,7 @@ async def test_it_runs(shouting: Path) -> None:
 
 
 async def test_the_recipe_of_the_contributors_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text("utf-8")
-    recipe = page.partition("## A node type of your own")[2].partition("\n## ")[0]
-    module, cell = (textwrap.dedent(part) for part in re.findall(r"```python\n(.*?)```", recipe, re.DOTALL))
+    module, cell = _recipe()
     _install(tmp_path, "recipe")
     (tmp_path / "recipe.py").write_text(module)
     monkeypatch.syspath_prepend(tmp_path)
