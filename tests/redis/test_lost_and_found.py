@@ -140,3 +140,22 @@ async def test_leases_are_renewed_over_a_connection_that_broke_and_a_server_that
         store.renew(held, 30.0)
     server.start()
     assert store.renew(held, 30.0) == held[2:]
+
+
+async def test_patience_with_a_server_that_is_gone_is_shared(bench, own_redis, monkeypatch):
+    monkeypatch.setattr("tinyflow_nb.stores.redis.servers.PATIENCE_SECONDS", 0.2)
+    server = own_redis()
+    store = await bench.store(server.address)
+    server.stop()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(StoreError, match="nothing answers there"):
+        await store.header("r")
+    assert loop.time() - began >= 0.2
+    began = loop.time()
+    for _ in range(20):
+        with pytest.raises(StoreError, match="nothing answers there"):
+            await store.header("r")
+    assert loop.time() - began < 0.2 * 5, "the others need not wait as long again"
+    server.start()
+    assert await store.header("r") is None

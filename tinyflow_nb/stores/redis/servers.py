@@ -22,7 +22,7 @@ from tinyflow_nb.stores.redis.scripts import Scripts
 from tinyflow_nb.stores.redis.told import ELSEWHERE, TRANSIENT, UNKNOWN, has_code, plainly
 
 PATIENCE_SECONDS = 30.0
-"""How long a call is tried again while the servers can't be reached."""
+"""How long calls are tried again while the servers can't be reached."""
 SLOTS = 16_384
 Place = tuple[str, int]
 
@@ -37,6 +37,8 @@ class Servers:
         """Of a cluster: the server of each slot; empty until it is asked for."""
         self._only: Link | None = None
         """The link to all keys, if it is not a cluster."""
+        self._since = 0.0
+        """When the trouble began that is not over yet: all calls share one patience."""
         self._elsewhere = ELSEWHERE[address.kind]
         self.scripts = Scripts()
 
@@ -97,6 +99,7 @@ class Servers:
                     elif has_code(answer, ("ASK ",)):
                         answer = await self._asked_elsewhere(str(answer), command)
                 if not isinstance(answer, hiredis.ReplyError):
+                    self._since = 0.0
                     return answer
                 trouble: Exception = answer
             except LinkLost as e:
@@ -110,9 +113,10 @@ class Servers:
                     self._look_again()
                 elif not has_code(trouble, TRANSIENT):
                     raise plainly(str(self.address), trouble) from trouble
-            loop = asyncio.get_running_loop()
-            until = until or loop.time() + PATIENCE_SECONDS
-            if loop.time() >= until:
+            now = asyncio.get_running_loop().time()
+            self._since = self._since or now
+            until = until or self._since + PATIENCE_SECONDS
+            if now >= until:
                 raise plainly(str(self.address), trouble) from trouble
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, 1.0)
