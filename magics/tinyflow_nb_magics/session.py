@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLOSING_SECONDS = 5.0
+WAKE_SECONDS = 0.2
 T = TypeVar("T")
 
 
@@ -99,7 +100,9 @@ class Session:
 
     def bridge(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
         """Run on the engine's loop; to be awaited in the caller's."""
-        return asyncio.wrap_future(self._submit(work))
+        waiting = asyncio.wrap_future(self._submit(work))
+        _keep_waking(waiting)
+        return waiting
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         with self._lock:
@@ -204,6 +207,12 @@ class Session:
         view.finalize()
         if state.status is Status.SUCCEEDED:
             self._views.pop(run_id, None)
+
+
+def _keep_waking(waiting: asyncio.Future[Any]) -> None:
+    """Until it is done: a kernel's interrupt does not wake an idle loop, and would come with the result."""
+    if not waiting.done():
+        waiting.get_loop().call_later(WAKE_SECONDS, _keep_waking, waiting)
 
 
 _session: Session | None = None

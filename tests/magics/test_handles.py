@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
+import time
 from functools import partial
 from typing import Any
 
@@ -178,6 +182,20 @@ def test_interrupting_a_wait_stops_nothing(notebook: Notebook, tmp_path: Any) ->
     assert notebook["c"].last.status == "RUNNING"
     (tmp_path / "gate").touch()
     assert notebook.ok("await c.last").value == "open"
+
+
+async def test_an_interrupt_reaches_an_awaited_run(ask: RunHandle) -> None:
+    """Rule 15; a kernel's handler queues the cancelling, but does not wake the loop for it."""
+    waiting = asyncio.ensure_future(ask.finished())
+    loop = asyncio.get_running_loop()
+    before = signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon(waiting.cancel))
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+    start = time.monotonic()
+    await asyncio.wait([waiting], timeout=5)
+    signal.signal(signal.SIGUSR1, before)
+    assert waiting.cancelled()
+    assert time.monotonic() - start < 4
+    assert ask.status == "SUSPENDED"
 
 
 def test_result_validates(notebook: Notebook) -> None:
