@@ -103,6 +103,14 @@ for (const [how, send] of [
   });
 }
 
+test("a kernel that is silent may be busy with a cell", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { follower } = follow();
+  const answer = follower.act({ type: "stop" });
+  context.mock.timers.tick(10000);
+  assert.match((await answer).error, /While a cell runs.*If the kernel was restarted: %tinyflow attach r1/);
+});
+
 test("durations read as Python writes them", () => {
   assert.deepEqual([-1, 0.44, 9.96, 59.6, 125, 3599.7, 3725].map(duration),
     ["0.0 s", "0.4 s", "10 s", "1 m 00 s", "2 m 05 s", "1 h 00 m", "1 h 02 m"]);

@@ -81,25 +81,30 @@ export class Follower {
 
   /** Asks Python to act. The same id again is the same wish. Always resolves, with an `ok`. */
   async act(action, id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`) {
-    const gone = () => ({ ok: false, fields: {}, error: this.goneMessage() });
+    const refused = (error) => ({ ok: false, fields: {}, error });
     const answer = new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(gone()), ACK_MS);
+      const timer = setTimeout(() => resolve(refused(this.silentMessage())), ACK_MS);
       this.waiting.set(id, (ack) => (clearTimeout(timer), resolve(ack)));
     });
     try {
       await this.send({ type: "action", id, action });
     } catch {
-      this.waiting.get(id)(gone());
+      this.waiting.get(id)(refused(`The kernel is gone: ${this.cure()}.`));
     }
     const ack = await answer;
     this.waiting.delete(id);
     return ack;
   }
 
-  goneMessage() {
+  /** An ipykernel before 7 hears a click only when no cell runs. */
+  silentMessage() {
+    return "The kernel does not answer yet. While a cell runs, the click may wait for its end. "
+      + `If the kernel was restarted: ${this.cure()}.`;
+  }
+
+  cure() {
     const id = this.picture.run.id;
-    const cure = id ? `%tinyflow attach ${id} to continue` : "run the cell again";
-    return `The kernel is gone, or too busy to answer: ${cure}.`;
+    return id ? `%tinyflow attach ${id} to continue` : "run the cell again";
   }
 }
 
