@@ -22,9 +22,9 @@ def test_a_run_from_its_first_word_to_its_saved_picture(
     open_notebook: OpenNotebook, server: tuple[str, Path]
 ) -> None:
     """Rule 42: live graph, streamed text, a form answered while a cell is busy, the last picture saved."""
-    slowly = ASKING.replace(
-        'yield word + " "', 'yield word + " "\n        await asyncio.sleep(0.1)'
-    ).replace("from typing", "import asyncio\nfrom typing", 1)
+    slowly = ASKING.replace('yield word + " "', 'yield word + " "\n        await asyncio.sleep(0.1)').replace(
+        "from typing", "import asyncio\nfrom typing", 1
+    )
     page = open_notebook("seven", [slowly, WAIT_BUSILY])
     page.run_all()
     page.page.locator(".tf-live").wait_for()
@@ -32,6 +32,7 @@ def test_a_run_from_its_first_word_to_its_saved_picture(
     form = page.page.locator(".tf-form")
     form.wait_for()
     page.page.get_by_text("busy", exact=True).wait_for()
+    form.scroll_into_view_if_needed()
     page.screenshot("notebook7")
     form.get_by_role("button", name="Yes").click()
     form.get_by_role("button", name="Send answer").click()
