@@ -139,8 +139,10 @@ class Worker:
 
     async def close(self) -> None:
         """Drop what is running and hand it back, so that others need not wait for its leases."""
-        await self._hand_back()
-        self._workshop.close()
+        try:
+            await self._hand_back()
+        finally:  # a store in trouble keeps no thread of ours alive
+            self._workshop.close()
 
     async def _hand_back(self) -> None:
         dropped = [attempt.claim for attempt in self.attempts.all()]
