@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 HARNESS = HERE.parent.parent / "shared" / "bench"
 OUT = HERE.parent / "build" / "bench.json"
 VENVS = Path(os.environ.get("BENCH_VENVS") or Path(tempfile.gettempdir()) / "bench-venvs")
+EMBEDDED = ("memory", "sqlite", "sqlite_full")
 MEMORY_ENGINES = ("langgraph", "pydantic_graph", "hamilton", "haystack", "burr", "llama_index")
 
 
@@ -103,7 +104,8 @@ def main() -> None:
     OUT.parent.mkdir(exist_ok=True)
     floor_interpreter()
     rows = own_rows()
-    everyone = ["floor:memory", "floor:sqlite", "floor:sqlite_full", "tinyflow_nb", *engines(arguments.peers)]
+    embedded = [f"{peer}:{kind}" for peer in ("floor", "tinyflow_nb") for kind in EMBEDDED]
+    everyone = [*embedded, *engines(arguments.peers)]
     harness(everyone, "W1,W2,W3,W4", arguments, first=True)
     harness(["floor:sqlite", "tinyflow_nb:sqlite"], "W5", arguments, first=False)
     harness(["floor:memory", "tinyflow_nb:memory"], "W6,W8", arguments, first=False)
