@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import Clock, DueIndex
-from tinyflow_nb.schedulers.rocketmq_client import Client, Inbox, Message, Outbox
+from tinyflow_nb.schedulers.rocketmq_client import Client, Inbox, Message, Outbox, told
 from tinyflow_nb.schedulers.sweep import Accept, Room, bring, sweep
 from tinyflow_nb.schedulers.timers import Timers
 from tinyflow_nb.schedulers.wire import from_text, to_text
@@ -130,7 +130,7 @@ class RocketMQScheduler:
         if failed:
             log.warning(
                 "%d of %d messages could not be sent to RocketMQ at %s; the sweep finds what they name: %s",
-                len(failed), len(sends), self._client.endpoints, failed[0] or type(failed[0]).__name__,
+                len(failed), len(sends), self._client.endpoints, told(failed[0]),
             )  # fmt: skip
 
     # ------------------------------------------------------------------ taking
@@ -148,7 +148,7 @@ class RocketMQScheduler:
                 troubles += 1
                 log.debug("a receive failed", exc_info=True)
                 if troubles == TROUBLES:
-                    log.warning("RocketMQ at %s gives no messages: %s", self._client.endpoints, e)
+                    log.warning("RocketMQ at %s gives no messages: %s", self._client.endpoints, told(e))
                 if troubles >= TROUBLES:
                     await inbox.rebuild()
                 await asyncio.sleep(min(0.2 * troubles, 1.0))

@@ -20,6 +20,8 @@ SEND_SECONDS = 6.0
 """For one message, all the client's attempts included."""
 AWAIT_SECONDS = 5
 """A receive waits so long on the server; the least it allows."""
+ANSWER_SECONDS = AWAIT_SECONDS + 5
+"""A receive that gives nothing by then, not even an error, was lost by the client."""
 INVISIBLE_SECONDS = 30
 """A message taken and not acknowledged comes back to anybody after that."""
 
@@ -81,7 +83,8 @@ class Client:
 
     async def begun(self, call: Callable[..., Future[T]], *args: Any) -> T:
         """What a call gives that answers with a future; the call itself may ask the server, too."""
-        return await asyncio.wrap_future(await self.blocking(call, *args))
+        answer = asyncio.wrap_future(await self.blocking(call, *args))
+        return await asyncio.shield(answer)  # the client fails on a future that was cancelled
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -137,7 +140,7 @@ class Inbox:
         self._receiving = asyncio.ensure_future(
             self._client.begun(self._consumer.receive_async, most, INVISIBLE_SECONDS)
         )
-        messages = await asyncio.shield(self._receiving)
+        messages = await asyncio.wait_for(asyncio.shield(self._receiving), ANSWER_SECONDS)
         self._receiving = None
         return messages
 
@@ -163,8 +166,15 @@ class Inbox:
         """What a cancelled `receive` has taken; waits for it."""
         if self._receiving is None:
             return []
-        (messages,) = await asyncio.gather(self._receiving, return_exceptions=True)
-        return messages if isinstance(messages, list) else []
+        receiving = self._receiving
+        done, _ = await asyncio.wait([receiving], timeout=ANSWER_SECONDS)
+        return receiving.result() if done and receiving.exception() is None else []
+
+
+def told(error: BaseException) -> str:
+    """In one line: a remote call's failure prints as five."""
+    details = getattr(error, "details", None)
+    return str((details() if callable(details) else None) or error or type(error).__name__)
 
 
 def _end(part: Any) -> None:
