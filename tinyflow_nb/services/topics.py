@@ -25,7 +25,7 @@ TOPICS: Mapping[str, str] = {
     "workflow_task_monitor": "NORMAL",
 }
 """Each topic takes messages of its own type only."""
-GROUPS = ("tinyflow_workers",)
+GROUPS = ("tinyflow_workers", "tinyflow_timers")
 KNOWN_WITHIN = 30.0
 _QUEUES = "4"
 _READ_AND_WRITE = "6"
