@@ -23,7 +23,10 @@ HARNESS = HERE.parent.parent / "shared" / "bench"
 OUT = HERE.parent / "build" / "bench.json"
 VENVS = Path(os.environ.get("BENCH_VENVS") or Path(tempfile.gettempdir()) / "bench-venvs")
 EMBEDDED = ("memory", "sqlite", "sqlite_full")
-MEMORY_ENGINES = ("langgraph", "pydantic_graph", "hamilton", "haystack", "burr", "llama_index")
+MEMORY_ENGINES = (
+    "langgraph:memory", "pydantic_graph:memory", "hamilton:memory", "haystack:memory", "burr:memory",
+    "llama_index:memory",
+)  # fmt: skip
 
 
 def floor_interpreter() -> None:
@@ -34,7 +37,7 @@ def floor_interpreter() -> None:
 
 
 def engines(asked: str) -> list[str]:
-    ready = [name for name in MEMORY_ENGINES if (VENVS / name / "bin" / "python").exists()]
+    ready = [name for name in MEMORY_ENGINES if (VENVS / name.partition(":")[0] / "bin" / "python").exists()]
     missing = [name for name in MEMORY_ENGINES if name not in ready]
     if asked:
         return asked.split(",")

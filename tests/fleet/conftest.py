@@ -70,7 +70,7 @@ def rocketmq_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     services.down(folder=folder)
 
 
-@pytest.fixture(params=["redis", "rocketmq"])
+@pytest.fixture(params=["redis", pytest.param("rocketmq", marks=pytest.mark.broker)])
 def scheduler(request: pytest.FixtureRequest) -> str:
     """The same tests for each."""
     return request.getfixturevalue("rocketmq_address") if request.param == "rocketmq" else request.param

@@ -16,6 +16,8 @@ from tinyflow_nb.errors import ServiceError
 from tinyflow_nb.services.processes import within
 from tinyflow_nb.services.remoting import LIST_GROUPS, LIST_TOPICS, ROUTE_OF_TOPIC, SUCCESS, ask
 
+pytestmark = pytest.mark.broker
+
 
 def by_name(real: RealServices) -> dict[str, services.Service]:
     return {service.name: service for service in services.status(real.folder)}
