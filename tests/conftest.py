@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import inspect
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -50,10 +51,13 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Below the ports that outgoing connections take, and with room above for a cluster's own port,
+    10,000 further on."""
+    for port in random.sample(range(15_000, 30_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no free port between 15000 and 30000")
 
 
 class RedisServer:
