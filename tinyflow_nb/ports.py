@@ -201,13 +201,15 @@ class SharedScheduler(Protocol):
 
     async def consume(
         self, stack: AsyncExitStack, accept: Callable[[Trigger], Awaitable[bool]],
-        room: Callable[[], Awaitable[int]],
+        room: Callable[[], Awaitable[int]], tags: Sequence[str] = (),
     ) -> None:  # fmt: skip
         """Bring triggers here too, until `stack` is closed: what was taken and not accepted by then
         is scheduled again.
 
         Args:
             room: waits until there is room for a unit, and says for how many; nothing is taken before.
+            tags: this worker's; it is brought triggers without tags, and those whose tags are all among
+                these.
         """
         ...
 

@@ -64,7 +64,9 @@ class RedisScheduler:
 
         stack.push_async_callback(close)
 
-    async def consume(self, stack: AsyncExitStack, accept: Accept, room: Room) -> None:
+    async def consume(
+        self, stack: AsyncExitStack, accept: Accept, room: Room, tags: Sequence[str] = ()
+    ) -> None:
         loop = asyncio.get_running_loop()
         tasks = [
             loop.create_task(self._take(accept, room)),

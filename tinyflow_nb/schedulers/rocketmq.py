@@ -75,7 +75,9 @@ class RocketMQScheduler:
 
         stack.push_async_callback(close)
 
-    async def consume(self, stack: AsyncExitStack, accept: Accept, room: Room) -> None:
+    async def consume(
+        self, stack: AsyncExitStack, accept: Accept, room: Room, tags: Sequence[str] = ()
+    ) -> None:
         loop = asyncio.get_running_loop()
         inboxes = [Inbox(self._client, topic, group) for topic, group in GROUPS.items()]
         tasks = [loop.create_task(self._take(inbox, accept, room)) for inbox in inboxes]
