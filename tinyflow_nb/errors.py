@@ -107,6 +107,18 @@ class ResumeError(TinyflowError):
         self.fields = tuple(fields)
 
 
+class CycleError(TinyflowError):
+    """Chains call each other in a circle; `path` goes from one of them back to itself."""
+
+    def __init__(self, path: Sequence[str], message: str = "") -> None:
+        self.path = tuple(path)
+        super().__init__(message or f"the chains call each other in a circle: {' > '.join(self.path)}")
+
+
+class DepthExceeded(TinyflowError):
+    """Chains in chains, deeper than the setting `max_depth` allows."""
+
+
 class UnknownRun(TinyflowError):
     """No run of that id is in this store."""
 

@@ -10,7 +10,7 @@ from typing import Final
 from tinyflow_nb.errors import SettingsError
 
 GROUP: Final = "tinyflow_nb.nodes"
-DECORATOR_OF: Final = {"code": "node", "llm": "llm", "confirm": "confirm"}
+DECORATOR_OF: Final = {"code": "node", "llm": "llm", "confirm": "confirm", "chain": "chain"}
 """Our own types, each with the decorator that makes it."""
 
 

@@ -120,8 +120,13 @@ class StateStore(Protocol):
         """JSON text of the outputs of SUCCEEDED nodes (or their stand-ins'); None for others."""
         ...
 
+    async def request(self, run: str, unit: str) -> str | None:
+        """What a unit that has delegated asked for, as its Delegate had it; None if it has not."""
+        ...
+
     async def pending(self, run: str) -> list[Trigger]:
-        """The outbox: unclaimed ready units, timers, and leases with their expiry as `due`."""
+        """The outbox: unclaimed ready units, timers, leases with their expiry as `due`, and what its
+        parent and its children are to be told."""
         ...
 
     async def events(self, run: str, after: int = 0) -> list[Event]:
@@ -262,6 +267,16 @@ class Suspend(NamedTuple):
     initial: Any = None
 
 
+class SubChain(NamedTuple):
+    """A body's answer that another chain does the work: the engine starts it as a run of its own and
+    parks the unit, which its end completes."""
+
+    ref: str
+    """`name`, `name@version` or `name@label`, as the cell wrote it."""
+    inputs: dict[str, Any]
+    """Plain JSON, by the other chain's input names."""
+
+
 class Produced(NamedTuple):
     """A body's answer with what a reader should know besides the output (`usage`, ...)."""
 
@@ -329,5 +344,5 @@ class NodeExecutor(Protocol):
     """Seconds an attempt may take if the node says nothing."""
 
     async def execute(self, call: NodeCall) -> Any:
-        """The output (typed or plain), or Suspend, or Produced. Raising is failing."""
+        """The output (typed or plain), or Suspend, SubChain or Produced. Raising is failing."""
         ...

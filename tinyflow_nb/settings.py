@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """How long a finished run is kept."""
     suspended_ttl: float = Field(30 * DAY, gt=0)
     """A run that waits for a person and is untouched for this long is cancelled."""
+    max_depth: int = Field(50, ge=1)
+    """Chains in chains: how deep."""
     max_threads: int = Field(default_factory=_default_threads, ge=1)
     """Threads for `def` nodes in one process."""
     max_concurrent_nodes: int = Field(1_000, ge=1)

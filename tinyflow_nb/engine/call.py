@@ -11,7 +11,7 @@ from pydantic_core import to_json as write_json
 from tinyflow_nb.language.expressions import evaluate
 from tinyflow_nb.language.values import from_json, typed
 from tinyflow_nb.model.context import ExecutionContext
-from tinyflow_nb.model.trigger import item_of
+from tinyflow_nb.model.trigger import item_of, node_of
 
 if TYPE_CHECKING:
     from tinyflow_nb.engine.attempts import Attempt
@@ -88,6 +88,8 @@ class Call:
     def context(self) -> ExecutionContext:
         live, claim = self._live, self._claim
         inherited = live.context
+        parent, _, unit = inherited.get("parent", "").partition("/")
+        limits = [limit for limit in (live.deadline, inherited.get("deadline_at")) if limit is not None]
         return ExecutionContext(
             run=live.run,
             chain=live.chain,
@@ -96,13 +98,13 @@ class Call:
             round=claim.round,
             attempt=max(1, claim.attempt),
             root=inherited.get("root") or live.run,
-            parent=inherited.get("parent", ""),
-            parent_node=inherited.get("parent_node", ""),
+            parent=parent,
+            parent_node=node_of(unit),
             call_stack=(*inherited.get("call_stack", ()), live.chain),
             depth=inherited.get("depth", 0),
             session=inherited.get("session", ""),
             user=inherited.get("user", ""),
-            deadline=live.deadline,
+            deadline=min(limits, default=None),
             baggage=inherited.get("baggage", {}),
             _cancelled=self._is_called_off,
         )

@@ -57,7 +57,8 @@ def connect(
         store, store, open_scheduler(scheduler, address, store, clock),
         nodes=installed() if nodes is None else nodes, clock=clock, execute=execute,
         lease=settings.lease, capacity=settings.max_concurrent_nodes, threads=settings.max_threads,
-        retention=settings.retention, suspended_ttl=settings.suspended_ttl, overrides=overrides,
+        retention=settings.retention, suspended_ttl=settings.suspended_ttl, depth=settings.max_depth,
+        overrides=overrides,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -12,18 +13,19 @@ from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.bus import EventBus
 from tinyflow_nb.engine.changes_log import log_changes
 from tinyflow_nb.engine.following import Following
-from tinyflow_nb.engine.live_run import AtHand
+from tinyflow_nb.engine.live_run import AtHand, LiveRun
+from tinyflow_nb.engine.nesting import Hands, Nesting
 from tinyflow_nb.engine.recovery import Recovery
 from tinyflow_nb.engine.registry import Registry
 from tinyflow_nb.engine.streams import Streams
 from tinyflow_nb.engine.worker import Worker
 from tinyflow_nb.engine.workshop import Workshop
-from tinyflow_nb.errors import (
-    UnknownRun,
-)
-from tinyflow_nb.model.commit import Commit, End, Outcome, Step
+from tinyflow_nb.errors import DefinitionError, UnknownRun
+from tinyflow_nb.model.commit import Commit, End, NewRun, Outcome, Reopen, Step
+from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.status import Status
-from tinyflow_nb.model.trigger import Trigger
+from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger
 from tinyflow_nb.ports import (
     Clock,
     DefinitionStore,
@@ -42,7 +44,7 @@ class Engine:
         self, definitions: DefinitionStore, states: StateStore, scheduler: TriggerScheduler | SharedScheduler,
         events: EventBus | None = None, *, nodes: Mapping[str, NodeExecutor], clock: Clock | None = None,
         name: str = "", execute: bool = True, lease: float = 30.0, capacity: int = 256, threads: int = 32,
-        retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0,
+        retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0, depth: int = 50,
         overrides: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:  # fmt: skip
         """
@@ -57,6 +59,7 @@ class Engine:
             threads: of them, `def` nodes at once.
             retention: seconds a finished run is kept.
             suspended_ttl: seconds after which a run nobody answered is cancelled.
+            depth: of chains in chains, at most.
             overrides: functions that replace nodes' bodies, by node id; for tests.
         """
         self.registry = Registry(definitions, states.now)
@@ -68,6 +71,7 @@ class Engine:
         self._adopts = execute and not self._shared
         """Whether the runs started or acted on here are this process's to execute."""
         self._retention, self._suspended_ttl = retention, suspended_ttl
+        self._depth = depth
         self._clock = clock or SystemClock()
         self._name = name or f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
         self._lease, self._capacity, self._threads = lease, capacity, threads
@@ -81,8 +85,10 @@ class Engine:
         try:
             await self._store.start(stack)
             self._streams = Streams(self._store, self.bus.publish, self._at_hand.seq_of)
+            hands = Hands(self._begin, self._reopen, self.stop, self._between_runs, self._commit)
+            self._nesting = Nesting(self._store, self.registry, hands, self._depth)
             workshop = Workshop(
-                self._name, self._store, self._clock, self._streams, self._settled,
+                self._name, self._store, self._clock, self._streams, self._nesting, self._settled,
                 lease=self._lease, threads=self._threads,
             )  # fmt: skip
             self._worker = Worker(
@@ -95,7 +101,7 @@ class Engine:
             stack.push_async_callback(self._streams.drain)  # last: what is dropped has its last words
             if isinstance(self._scheduler, SharedScheduler):
                 await self._scheduler.open(stack)  # closed after the worker: what that hands back is sent
-            for part in (self.bus, self._following, self._worker, self._recovery):
+            for part in (self.bus, self._following, self._worker, self._nesting, self._recovery):
                 stack.push_async_callback(part.close)
             self._consuming = await stack.enter_async_context(AsyncExitStack())
             if isinstance(self._scheduler, SharedScheduler):
@@ -145,6 +151,55 @@ class Engine:
 
     # ------------------------------------------------------------------ inside
 
+    async def _begin(self, new: NewRun, definition: ChainDefinition) -> Outcome | None:
+        """Create a run and work on it here, as far as its code can be loaded; None if its id is taken."""
+        plan = None
+        if self._execute:
+            try:
+                plan = self._at_hand.plan(definition, new.context.get("bindings"))
+            except DefinitionError:
+                if self._adopts:  # nobody else would do it
+                    raise
+        if plan is not None:
+            new = new._replace(worker=self._name, want=self._worker.want, lease=self._lease)
+        outcome = await self._store.create(new, shape_of(definition))
+        if outcome is None:
+            return None
+        if plan is not None:
+            inputs = json.loads(new.inputs)
+            self._at_hand.keep(LiveRun(new.run, new.chain, plan, inputs, new.context, 1, new.deadline))
+        if self._adopts:
+            self._mine.add(new.run)
+        if new.deadline is not None:
+            self._schedule([Trigger(new.run, 1, "", 0, "deadline", new.deadline)])
+        self._settled(new.run, outcome)
+        self._worker.take(outcome.claims)
+        return outcome
+
+    async def _reopen(self, header: RunHeader) -> bool:
+        """Take a FAILED or CANCELLED run up again; False if it is neither any more."""
+        limit = header.context.get("deadline")
+        reopen = Reopen("reopen", self._store.now() + limit if limit else None)
+        outcome = await self._store.commit(self._commit(header.run, header.generation, reopen))
+        if outcome is None:
+            return False
+        self._at_hand.forget(header.run)
+        await self._adopt(header.run, outcome)
+        if reopen.deadline is not None:
+            deadline = Trigger(header.run, header.generation + 1, "", 0, "deadline", reopen.deadline)
+            self._schedule([deadline])
+        return True
+
+    async def _between_runs(self, commit: Commit) -> Outcome | None:
+        """Commit what one run tells another, and work on what that made ready."""
+        outcome = await self._store.commit(commit)
+        if outcome is not None:
+            if self._adopts and not outcome.status.terminal:
+                self._mine.add(commit.run)
+            self._settled(commit.run, outcome)
+            self._worker.take(outcome.claims)
+        return outcome
+
     def _commit(self, run: str, generation: int, step: Step) -> Commit:
         worker = self._name if self._execute else ""
         return Commit(run, generation, (step,), worker, self._worker.want, self._lease)
@@ -166,7 +221,10 @@ class Engine:
         self._at_hand.saw(run, outcome.seq)
         self._following.tell(run, outcome)
         if outcome.triggers:
-            self._schedule(outcome.triggers)
+            for trigger in outcome.triggers:
+                if trigger.kind in BETWEEN_RUNS:
+                    self._nesting.act(trigger)
+            self._schedule([t for t in outcome.triggers if t.kind not in BETWEEN_RUNS])
         if outcome.status.terminal:
             self._forget(run)
 

@@ -14,7 +14,7 @@ from tinyflow_nb.engine.answers import answer_step
 from tinyflow_nb.engine.bus import Listener, is_chain_error, is_node_error, is_output
 from tinyflow_nb.engine.engine import Engine
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
-from tinyflow_nb.engine.live_run import LiveRun
+from tinyflow_nb.engine.pins import LocalChain, pin_all
 from tinyflow_nb.engine.reading import read_events
 from tinyflow_nb.engine.registry import Chain
 from tinyflow_nb.engine.results import result_of, suspension
@@ -27,13 +27,12 @@ from tinyflow_nb.errors import (
     SettingsError,
     UnknownRun,
 )
-from tinyflow_nb.model.commit import NewRun, Reopen
+from tinyflow_nb.model.commit import NewRun
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.state import ChainState, NodeState, RunPage
 from tinyflow_nb.model.status import Status
-from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import (
     PublishedVersion,
 )
@@ -68,16 +67,20 @@ class ChainExecutor(Engine):
     async def execute_async(
         self, chain: Chain, inputs: Mapping[str, Any] | None = None, *, run_id: str = "",
         deadline: float | None = None, session: str = "", user: str = "",
-        bindings: Mapping[str, Any] | None = None,
+        baggage: Mapping[str, str] | None = None, bindings: Mapping[str, Any] | None = None,
+        chains: Mapping[str, LocalChain] | None = None,
     ) -> str:  # fmt: skip
         """Start a run and give its id at once.
 
         Args:
             run_id: an id of the caller's; the same id with the same chain and inputs is that run.
             deadline: seconds the run may take, waiting for people included.
+            baggage: texts by name that every node of this run and its children may read.
             bindings: values for names of the cell that it does not define (`--bind`).
+            chains: unpublished chains that `@chain("name")` may mean in an unpublished definition, by name.
 
         Raises:
+            CycleError: chains call each other in a circle.
             RunExists: `run_id` is another run.
             InvalidOperation: `run_id` has characters no id may have.
             InputError, UnknownChain, DefinitionError: nothing was started.
@@ -85,13 +88,15 @@ class ChainExecutor(Engine):
         if run_id and not RUN_ID.fullmatch(run_id):
             raise InvalidOperation(f"{run_id!r} can't be a run's id: letters, digits and . _ : - make one")
         definition, ref = await self.registry.resolve(chain)
-        plan = self._at_hand.plan(definition, bindings)
+        self._at_hand.plan(definition, bindings)  # raises if its code can't be loaded here
+        pins = await pin_all(self.registry, definition, ref, chains or {})
         checked = check_inputs(definition, inputs or {})
         text = inputs_text(definition, checked)
         limit = deadline or definition.settings.deadline
-        context: dict[str, Any] = {}
-        if session or user or bindings:
-            context = {"session": session, "user": user, "bindings": dict(bindings or {})}
+        given = {"session": session, "user": user, "bindings": dict(bindings or {}), "pins": pins}
+        context: dict[str, Any] = {name: value for name, value in given.items() if value}
+        if baggage:
+            context["baggage"] = dict(baggage)
         if definition.settings.max_concurrency:
             context["max_concurrency"] = definition.settings.max_concurrency
         if limit:
@@ -99,23 +104,11 @@ class ChainExecutor(Engine):
         while True:
             run = run_id or f"{definition.name}-{os.urandom(5).hex()}"
             now = self._store.now()
-            new = NewRun(
-                run, definition.hash, ref, text, now + limit if limit else None, context,
-                self._name if self._execute else "", self._worker.want, self._lease,
-            )  # fmt: skip
-            outcome = await self._store.create(new, plan.shape)
-            if outcome is not None:
-                break
+            new = NewRun(run, definition.hash, ref, text, now + limit if limit else None, context)
+            if await self._begin(new, definition) is not None:
+                return run
             if run_id:
                 return await self._same_run(new)
-        self._at_hand.keep(LiveRun(run, ref, plan, json.loads(text), context, 1, new.deadline))
-        if self._adopts:
-            self._mine.add(run)
-        if new.deadline is not None:
-            self._schedule([Trigger(run, 1, "", 0, "deadline", new.deadline)])
-        self._settled(run, outcome)
-        self._worker.take(outcome.claims)
-        return run
 
     async def _same_run(self, new: NewRun) -> str:
         header = await self._header(new.run)
@@ -266,20 +259,14 @@ class ChainExecutor(Engine):
             InvalidOperation: its status is another.
         """
         header = await self._header(run_id)
-        limit = header.context.get("deadline")
-        reopen = Reopen("reopen", self._store.now() + limit if limit else None)
-        outcome = None
+        if header.context.get("parent"):
+            root = header.context["root"]
+            raise InvalidOperation(f"run {run_id} is a part of run {root}: retry that one")
         if header.status in (Status.FAILED, Status.CANCELLED):
-            outcome = await self._store.commit(self._commit(run_id, header.generation, reopen))
-        if outcome is None:
-            raise InvalidOperation(
-                f"run {run_id} is {header.status}: only a FAILED or CANCELLED one is retried"
-            )
-        self._at_hand.forget(run_id)
-        await self._adopt(run_id, outcome)
-        if reopen.deadline is not None:
-            deadline = Trigger(run_id, header.generation + 1, "", 0, "deadline", reopen.deadline)
-            self._schedule([deadline])
+            await self._nesting.close_children(run_id)  # those of before are not taken for live ones
+            if await self._reopen(header):
+                return
+        raise InvalidOperation(f"run {run_id} is {header.status}: only a FAILED or CANCELLED one is retried")
 
     async def attach(self, run_id: str) -> None:
         """Execute a run here that another process started and does not go on with (SEMANTICS 21).

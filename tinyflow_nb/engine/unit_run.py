@@ -14,9 +14,10 @@ from tinyflow_nb.engine.node_logs import catch_output
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.language.expressions import SkippedUsed
 from tinyflow_nb.language.values import from_json, to_json
-from tinyflow_nb.model.commit import Claim, Expand, NextRound, Park, Settle, Start, Step
+from tinyflow_nb.model.commit import ChildEnd, Claim, Delegate, Expand, NextRound, Park, Settle, Start, Step
 from tinyflow_nb.model.trigger import node_of
-from tinyflow_nb.ports import Produced, Suspend
+from tinyflow_nb.model.status import Status
+from tinyflow_nb.ports import Produced, SubChain, Suspend
 
 if TYPE_CHECKING:
     from tinyflow_nb.engine.live_run import LiveRun
@@ -55,9 +56,11 @@ class UnitRun:
         claim = self._claim
         if claim.gather is not None:
             return (self._gathered(claim.gather),)
-        if claim.overdue:
-            return (self._failed(made_up("Timeout", "nobody answered in time", claim.attempt, self._line)),)
         definition = self._node.definition
+        if claim.overdue:
+            return (self._failed(made_up("Timeout", self._too_late(), claim.attempt, self._line)),)
+        if claim.child is not None and claim.child.fresh:
+            return self._child_ended(claim.child)
         if claim.round > definition.max_rounds:  # a person's last answer did not end them
             message = f"{definition.until} did not hold after {definition.max_rounds} rounds"
             return (self._failed(made_up("NoMoreRounds", message, claim.attempt, self._line)),)
@@ -71,6 +74,8 @@ class UnitRun:
                 if judged is not None:
                     return (judged,)
                 start = Start("start", claim.unit, claim.token)
+                if definition.type == "chain":
+                    return await self._delegated(call, start)
                 if await self._workshop.commit(self._live, claim.generation, (start,), 0) is None:
                     return LOST
                 self._claim = claim = claim._replace(attempt=1)
@@ -81,6 +86,35 @@ class UnitRun:
             raise  # it is this task that is ended
         except BaseException as e:  # noqa: BLE001  whatever a body raises, sys.exit() too, is its node's failure
             return (self._failed(self._describe(e)),)
+
+    async def _delegated(self, call: Call, start: Start) -> tuple[Step, ...]:
+        """Of a chain node: its first attempt is begun by the very step that hands it over."""
+        self._claim = self._claim._replace(attempt=1)
+        try:
+            steps = await self._attempt(call, self._claim)
+        except SkippedUsed:
+            raise
+        except Exception as e:  # noqa: BLE001  as in `run`
+            steps = (self._failed(self._describe(e)),)
+        return steps if not steps or isinstance(steps[0], Delegate) else (start, *steps)
+
+    def _child_ended(self, end: ChildEnd) -> tuple[Step, ...]:
+        claim = self._claim
+        if end.status is Status.SUCCEEDED:
+            assert end.value is not None
+            call = self._call
+            if self._node.definition.until:
+                return (self._round(call, end.value, end.info),)
+            return (self._settled(end.value, end.info),)
+        below = (end.info or {}).get("error") or {}
+        error = made_up(below.get("type", "Error"), below.get("message", ""), claim.attempt, self._line)
+        error |= {key: below[key] for key in ("types", "traceback", "path", "answer") if key in below}
+        return (self._failed(error),)
+
+    def _too_late(self) -> str:
+        if self._node.definition.type != "chain":
+            return "nobody answered in time"
+        return f"its chain did not end within {self._node.definition.timeout:g} s"
 
     def _judge(self, call: Call) -> Step | None:
         """The step of a node that does not run itself: it is skipped, or becomes its items."""
@@ -124,6 +158,8 @@ class UnitRun:
                 await workshop.streams.drain()  # so that readers anywhere see it before its end
         if isinstance(result, Suspend):
             return (self._park(result),)
+        if isinstance(result, SubChain):
+            return (await self._delegate(result),)
         info: dict[str, Any] | None = None
         if isinstance(result, Produced):
             result, info = result
@@ -158,6 +194,11 @@ class UnitRun:
         definition = self._node.definition
         return bool(call.evaluate(definition.until, {definition.id: from_json(value)}))
 
+    async def _delegate(self, asked: SubChain) -> Delegate:
+        timeout = self._node.definition.timeout
+        due = self._workshop.now() + timeout if timeout else 0.0
+        return await self._workshop.nesting.delegate(self._live, self._claim, asked, due)
+
     def _park(self, asked: Suspend) -> Step:
         claim = self._claim
         form = {"message": asked.message, "schema": asked.schema, "initial": asked.initial}
@@ -181,7 +222,8 @@ class UnitRun:
         return reducer.skipped(self._live.plan.shape, self._node.shape, self._claim, reason)
 
     def _failed(self, error: dict[str, Any]) -> Step:
-        final = self._claim.overdue or error["type"] in ("WorkerLost", "NoMoreRounds")
+        form_is_late = self._claim.overdue and self._node.definition.type != "chain"
+        final = form_is_late or error["type"] in ("WorkerLost", "NoMoreRounds")
         retryable = not final and self._claim.attempt > 0  # what judges a node fails alike each time
         error["node"] = self._claim.unit
         return reducer.failed(

@@ -15,9 +15,9 @@ from tinyflow_nb.engine.live_run import AtHand, LiveRun
 from tinyflow_nb.engine.unit_run import UnitRun
 from tinyflow_nb.engine.workshop import Workshop
 from tinyflow_nb.errors import DefinitionError
-from tinyflow_nb.model.commit import Claim, Commit, End, HandBack, Outcome, Step
+from tinyflow_nb.model.commit import Claim, Commit, Delegate, End, HandBack, Outcome, Step
 from tinyflow_nb.model.status import Status
-from tinyflow_nb.model.trigger import Trigger, node_of
+from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger, node_of
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,8 @@ class Worker:
         """
         if trigger.kind == "deadline":
             return await self._pass_deadline(trigger)
+        if trigger.kind in BETWEEN_RUNS:
+            return await self._workshop.nesting.handle(trigger)
         if trigger.run in self._unfit:
             return False
         await self.room()
@@ -180,6 +182,9 @@ class Worker:
                 return
             outcome = await self._workshop.commit(live, first.generation, steps, self._want_after)
             claims = outcome.claims if outcome else ()
+            delegate = steps[-1]
+            if outcome is not None and isinstance(delegate, Delegate):
+                await self._workshop.nesting.start(live, delegate.unit, delegate.child, delegate.request)
             hops += 1
             if hops % HOPS == 0:
                 await asyncio.sleep(0)

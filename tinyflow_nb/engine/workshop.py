@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tinyflow_nb.engine.attempts import Attempts
 from tinyflow_nb.engine.live_run import LiveRun
+from tinyflow_nb.engine.nesting import Nesting
 from tinyflow_nb.engine.streams import Streams
 from tinyflow_nb.engine.threads import ThreadPool
 from tinyflow_nb.model.commit import Commit, Outcome, Step
@@ -17,7 +18,7 @@ class Workshop:
     """One per executor."""
 
     def __init__(
-        self, name: str, store: StateStore, clock: Clock, streams: Streams,
+        self, name: str, store: StateStore, clock: Clock, streams: Streams, nesting: Nesting,
         settled: Callable[[str, Outcome], None], *, lease: float, threads: int,
     ) -> None:  # fmt: skip
         """
@@ -29,6 +30,7 @@ class Workshop:
         self.name = name
         self.store = store
         self.streams = streams
+        self.nesting = nesting
         self.lease = lease
         self.pool = ThreadPool(threads)
         self.attempts = Attempts(store, clock, lease)

@@ -28,7 +28,7 @@ def find_nodes(cell: Cell, report: Report, *, any_type: bool = False) -> list[No
             tools[function.name] = ""
             _check_tool_mark(decorator, report)
             continue
-        if word in LATER or word == "chain":
+        if word in LATER:
             message = f"@{word} nodes are not available yet"
             report.add(decorator or function, message, _INSTEAD.get(word, "write a code node for now"))
         if function.name.startswith("_"):
@@ -38,9 +38,9 @@ def find_nodes(cell: Cell, report: Report, *, any_type: bool = False) -> list[No
                     f"take the underscore or @{word} away",
                 )  # fmt: skip
             continue
-        kind = "code" if word in ("", "node", "chain", *LATER) else word
+        kind = "code" if word in ("", "node", *LATER) else word
         draft = NodeDraft(function.name, function, kind, decorator)
-        if word not in LATER and word != "chain":
+        if word not in LATER:
             reader.read(draft)
         tools.update((tool, draft.id) for tool in draft.tools if tool not in tools)
         drafts.append(draft)
@@ -54,7 +54,6 @@ def find_nodes(cell: Cell, report: Report, *, any_type: bool = False) -> list[No
 
 
 _INSTEAD = {
-    "chain": "write what the other chain does as nodes of this cell",
     "http": "make the call in a code node", "template": "write the text in a code node",
 }  # fmt: skip
 
@@ -158,8 +157,20 @@ def _check_body(draft: NodeDraft, report: Report) -> None:
         report.add(function, f"an @{draft.type} node is written with `def`", "take `async` away")
     if draft.type == "confirm":
         _check_confirm(draft, rest, report)
+    elif draft.type == "chain":
+        _check_chain(draft, rest, report)
     else:
         _check_llm(draft, rest, report)
+
+
+def _check_chain(draft: NodeDraft, rest: list[ast.stmt], report: Report) -> None:
+    for statement in rest:
+        if not _is_stub(statement):
+            report.add(
+                statement, "an @chain node has no code: the other chain gives its output",
+                "put the code into a node that takes this one as a parameter",
+            )  # fmt: skip
+            return
 
 
 def _check_confirm(draft: NodeDraft, rest: list[ast.stmt], report: Report) -> None:

@@ -48,12 +48,12 @@ class NodeDraft:
 
     @property
     def word(self) -> str:
-        """The decorator that makes it: @llm, @confirm, or @node for our code and others' types."""
-        return self.type if self.type in ("llm", "confirm") else "node"
+        """The decorator that makes it: @llm, @confirm, @chain, or @node for our code and others' types."""
+        return self.type if self.type in ("llm", "confirm", "chain") else "node"
 
     def prompt(self) -> Written | None:
         """The docstring as the template it is for @llm and @confirm."""
-        if self.docstring is None or self.word == "node":
+        if self.docstring is None or self.word in ("node", "chain"):
             return None
         return Written(str(self.docstring.value), self.docstring, "template")
 

@@ -13,6 +13,7 @@ from pydantic import JsonValue, ValidationError
 from tinyflow_nb import decorators
 from tinyflow_nb.language.durations import seconds
 from tinyflow_nb.model.definition import ChainSettings, Retry
+from tinyflow_nb.model.reference import REF
 
 Check = Callable[[Any], Any]
 
@@ -56,6 +57,12 @@ def models(value: Any) -> list[JsonValue]:
         return list(texts(value))
     except ValueError:
         raise ValueError('the name of a model: "smollm2", or a list of names') from None
+
+
+def chain_ref(value: Any) -> str:
+    if not isinstance(value, str) or not REF.fullmatch(value):
+        raise ValueError('the name of a chain: "doc_summary", "doc_summary@2" or "doc_summary@prod"')
+    return value
 
 
 def retry(value: Any) -> Retry:
@@ -122,7 +129,10 @@ PLAIN: Final[dict[str, Check]] = {
 }  # fmt: skip
 """Options of every node whose value may also come from running the cell."""
 
-STRUCTURAL: Final[dict[str, Check]] = {"join": one_of("all", "any"), "result": boolean, "after": texts}
+STRUCTURAL: Final[dict[str, Check]] = {
+    "join": one_of("all", "any"), "result": boolean, "after": texts, "ref": chain_ref,
+    "on_parent_close": one_of("stop", "abandon"),
+}  # fmt: skip
 """Options that shape the graph: they must be readable without running the cell, as `when`, `inputs`,
 `each`, `until`, `on_error`, `initial` and `tools` must."""
 

@@ -19,9 +19,10 @@ from tinyflow_nb.language.written import Written
 from tinyflow_nb.model.definition import OnError
 
 _EXPRESSIONS: Final = ("when", "until", "each", "inputs", "on_error")
-_COMMON: Final = (*_EXPRESSIONS, *option_values.STRUCTURAL, *option_values.PLAIN)
+_COMMON: Final = (*_EXPRESSIONS, "join", "result", "after", *option_values.PLAIN)
 _OWN: Final = {
     "node": ("type", "options"), "confirm": ("initial",), "llm": ("tools", *option_values.OF_LLM),
+    "chain": ("on_parent_close",),
 }  # fmt: skip
 _NOT_YET: Final = {"back_to": "loops over several nodes are not available yet"}
 _MODEL_SETTINGS: Final = (
@@ -44,6 +45,8 @@ class OptionReader:
     def read(self, draft: NodeDraft) -> None:
         """Fills the draft from its decorator; what is wrong is reported."""
         call = draft.decorator
+        if draft.type == "chain" and not (isinstance(call, ast.Call) and call.args):
+            self.report.add(call or draft.function, "@chain must be told which chain", _EXAMPLES["ref"])
         if not isinstance(call, ast.Call):
             return
         self._positional(draft, call)
@@ -60,6 +63,11 @@ class OptionReader:
             if rest:
                 hint = "list several models: @llm([...]); the docstring is the prompt"
                 self.report.add(rest[0], "@llm takes one value by position: the model", hint)
+        elif draft.type == "chain" and rest:
+            draft.given["ref"] = rest[0]
+            self._structural(draft, "ref", rest[0])
+            if rest[1:]:
+                self.report.add(rest[1], "@chain takes one value by position: the other chain's name")
         elif rest:
             self.report.add(rest[0], f"@{draft.word} takes its options by name", "write `option=value`")
 
@@ -127,7 +135,7 @@ class OptionReader:
                 self._tools(draft, value)
             case "after":
                 self._after(draft, value)
-            case "join" | "result":
+            case "join" | "result" | "on_parent_close":
                 self._structural(draft, name, value)
             case _:
                 self._plain(draft, name, value)
@@ -298,6 +306,11 @@ class OptionReader:
                 draft.given["retry"], "a person's answer can't be retried",
                 "leave retry= out; timeout= bounds the time to answer, then on_error= applies",
             )  # fmt: skip
+        if draft.type == "chain" and "tags" in draft.given:
+            self.report.add(
+                draft.given["tags"], "an @chain node does no work itself",
+                "give tags= to the nodes of the other chain",
+            )  # fmt: skip
 
 
 _EXAMPLES: Final = {
@@ -306,6 +319,7 @@ _EXAMPLES: Final = {
     "initial": 'write initial={"text": "draft"}', "after": 'write after="intent" or after=["a", "b"]',
     "type": 'write type="shout"', "options": 'write options={"loud": True}',
     "on_error": 'write "fail", "skip", default(v) or the name of a handler node',
+    "ref": 'write @chain("doc_summary"), @chain("doc_summary@2") or @chain("doc_summary@prod")',
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ def told_fields(draft: NodeDraft) -> dict[str, Any]:
     told: dict[str, Any] = {
         "id": draft.id,
         "type": draft.type,
-        "description": _cleaned(draft) if draft.word == "node" else "",
+        "description": _cleaned(draft) if draft.word in ("node", "chain") else "",
         "line": draft.function.lineno,
         "parameters": tuple(draft.parameters),
         "when": draft.when.text if draft.when else "",
@@ -59,6 +59,11 @@ def told_options(draft: NodeDraft) -> dict[str, JsonValue]:
         }
     if draft.type == "confirm":
         return {"message": prompt, "initial": _initial(draft)}
+    if draft.type == "chain":
+        return {
+            "ref": draft.settled.get("ref", ""),
+            "on_parent_close": draft.settled.get("on_parent_close", "stop"),
+        }
     return draft.type_options
 
 

@@ -81,6 +81,54 @@ class Answer(NamedTuple):
     """`until` wants another round, and there is none left."""
 
 
+class Delegate(NamedTuple):
+    """A unit waits for a child run, and holds no worker. It begins its first attempt if it was claimed
+    to be judged."""
+
+    kind: Literal["delegate"]
+    unit: str
+    token: int
+    child: str
+    """Id of the child run."""
+    request: str
+    """JSON text of what the child is made from, should it not be there: see `engine.nesting`."""
+    due: float = 0.0
+    """When its time to end is over; 0: never."""
+
+
+class ChildTold(NamedTuple):
+    """Where the child of a delegated unit stands. SUCCEEDED settles the unit; FAILED and CANCELLED make
+    it ready, to be claimed with the child's error; SUSPENDED and RUNNING only show on it."""
+
+    kind: Literal["child"]
+    unit: str
+    child: str
+    seq: int
+    """The child's, of the change that is told: what is older than what was told before is refused."""
+    generation: int
+    """The child's."""
+    status: Status
+    value: str | None = None
+    info: dict[str, Any] | None = None
+    """For SUCCEEDED: `usage`; for FAILED and CANCELLED: `error`."""
+    arrivals: tuple[Arrival, ...] = ()
+    ready: bool = False
+    """SUCCEEDED, but `until` must look at it: make the unit ready instead of settling it."""
+
+
+class ParentTold(NamedTuple):
+    """The parent knows of every change up to `seq`."""
+
+    kind: Literal["told"]
+    seq: int
+
+
+class ChildrenClosed(NamedTuple):
+    """The children whose units had settled without them have been ended."""
+
+    kind: Literal["closed"]
+
+
 class Again(NamedTuple):
     """A unit failed and is tried again at `due`."""
 
@@ -136,7 +184,10 @@ class Reopen(NamedTuple):
     deadline: float | None = None
 
 
-Step = Settle | Start | Park | Answer | Again | Expand | NextRound | HandBack | End | Reopen
+Step = (
+    Settle | Start | Park | Answer | Delegate | ChildTold | ParentTold | ChildrenClosed | Again | Expand
+    | NextRound | HandBack | End | Reopen
+)  # fmt: skip
 
 
 class Commit(NamedTuple):
@@ -149,6 +200,18 @@ class Commit(NamedTuple):
     want: int = 0
     lease: float = 30.0
     """Seconds a claim made by this commit lasts."""
+
+
+class ChildEnd(NamedTuple):
+    """How the child of a unit ended, of this attempt or of a former one."""
+
+    generation: int
+    status: Status
+    value: str | None = None
+    """JSON text of its result."""
+    info: dict[str, Any] | None = None
+    fresh: bool = False
+    """This attempt's, and not yet dealt with."""
 
 
 class Claim(NamedTuple):
@@ -177,6 +240,8 @@ class Claim(NamedTuple):
     """The time to answer its form is over."""
     deaths: int = 0
     """Workers that died holding it."""
+    child: ChildEnd | None = None
+    """How its child run ended, if it has delegated before; `fresh` if that is news."""
 
 
 RawEvent = tuple[int, EventType, str, float, dict[str, Any]]

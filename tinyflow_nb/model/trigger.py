@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal, NamedTuple
 
-TriggerKind = Literal["run", "retry", "timeout", "lease", "deadline", "expire"]
-"""`run`: a unit is ready. `retry`: its backoff is over. `timeout`: a form's time to answer is
-over. `lease`: the holder's lease may have expired. `deadline`: the run's own. `expire`: retention."""
+TriggerKind = Literal["run", "retry", "timeout", "lease", "deadline", "child", "parent", "children"]
+"""`run`: a unit is ready. `retry`: its backoff is over. `timeout`: a form's time to answer, or a
+child's time to end, is over. `lease`: the holder's lease may have expired. `deadline`: the run's own.
+`child`: a unit has delegated to a child run, which may not be there yet. `parent`: the run's parent is
+to be told where it stands. `children`: those whose units do not wait for them any more are to end."""
+
+BETWEEN_RUNS = frozenset({"child", "parent", "children"})
+"""Kinds that concern two runs: whoever sees one acts at once, and claims nothing."""
 
 
 class Trigger(NamedTuple):
@@ -28,6 +34,13 @@ def unit_name(node: str, item: int | None = None, round: int = 1) -> str:
     if item is not None:
         node = f"{node}[{item}]"
     return f"{node}#{round}" if round > 1 else node
+
+
+def child_run_id(run: str, unit: str, round: int) -> str:
+    """Of the child a unit delegates to: the same whenever it is asked for, so that a delivery that comes
+    again finds the child instead of making another."""
+    digest = hashlib.sha256(f"{run}/{unit_name(unit, None, round)}".encode()).hexdigest()
+    return f"{node_of(unit)}-{digest[:20]}"
 
 
 def node_of(unit: str) -> str:

@@ -122,6 +122,10 @@ class MemoryStore:
         image = self._images[run]
         return {node: image.value(node) for node in nodes}
 
+    async def request(self, run: str, unit: str) -> str | None:
+        image = self._images.get(run)
+        return image.request(unit) if image else None
+
     async def pending(self, run: str) -> list[Trigger]:
         image = self._images.get(run)
         return image.pending() if image else []

@@ -75,6 +75,7 @@ def _node_state(
         answered_by=info.get("answered_by"),
         round=unit.round,
         exhausted=info.get("exhausted", False),
+        child=unit.child.id if unit.child else "",
         usage=info.get("usage"),
         cached=info.get("cached", False),
         worker=unit.worker if unit.status is Status.RUNNING or not unsettled else "",

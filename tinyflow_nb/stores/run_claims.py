@@ -29,7 +29,8 @@ class RunClaims(RunCore):
             expired = unit.token and (at >= unit.expires or holder_is_dead)
             return unit if unit.status is RUNNING and expired else None
         if trigger.kind == "timeout":
-            return unit if unit.status is SUSPENDED and unit.due and at >= unit.due else None
+            waits = unit.status is SUSPENDED or unit.delegated
+            return unit if waits and unit.due and at >= unit.due else None
         if unit.status is not READY or unit.name not in self.ready or at < unit.due:
             return None
         most = self.new.context.get("max_concurrency")
@@ -39,16 +40,17 @@ class RunClaims(RunCore):
 
     def take(self, unit: Unit, worker: str, lease: float, at: float) -> Claim:
         """Claim a claimable unit for a worker."""
-        overdue = unit.waiting_for is not None  # also for who takes it from a worker that died with it
+        unit.overdue = unit.overdue or unit.waiting_for is not None or unit.delegated
+        overdue = unit.overdue  # also for who takes it from a worker that died with it
         if unit.status is SUSPENDED:
             self.parked -= 1
             self.active += 1
         elif unit.status is RUNNING:
-            unit.deaths += 1
+            unit.deaths += bool(unit.token)  # without one it was its child that was waited for
         else:
             self.ready.pop(unit.name, None)
-            gathers = unit.item_values is not None
-            if not unit.dead and not gathers and (unit.judged or not unit.shape.judged):
+            goes_on = unit.item_values is not None or (unit.child is not None and unit.child.fresh)
+            if not unit.dead and not goes_on and (unit.judged or not unit.shape.judged):
                 unit.attempt += 1
                 unit.started_at = unit.started_at or at
                 self._tell_started(unit, at)
@@ -65,9 +67,10 @@ class RunClaims(RunCore):
         claim = self.take(unit, worker, lease, at)
         if self.status is SUSPENDED:  # a form ran out of time
             self.status = RUNNING
-            self._tell(EventType.CHAIN_RESUMED, "", at, {})
+            self._tell_status(EventType.CHAIN_RESUMED, at, {})
         events, self.events = self.events, []
-        return Outcome(self.seq, self.status, (claim,), (), events)
+        triggers = self._between_runs(events[0][0]) if events else ()
+        return Outcome(self.seq, self.status, (claim,), tuple(triggers), events)
 
     def holds(self, unit: str, token: int) -> bool:
         """Whether a claim is still the unit's present one."""
@@ -90,7 +93,8 @@ class RunClaims(RunCore):
             for source in shape.reads:
                 seen = not unit.winner or source == unit.winner or source in shape.orders
                 values[source] = self.value(source) if seen else None
-        if unit.parent is None and unit.item_values is None and unit.previous is None and not shape.handles:
+        plain = unit.parent is None and unit.item_values is None and unit.child is None
+        if plain and unit.previous is None and not shape.handles:
             return Claim(  # positional: keywords cost as much again
                 self.new.run, self.generation, unit.name, unit.token, unit.attempt, unit.round, values,
                 None, None, None, None, unit.dead, overdue, unit.deaths,
@@ -104,6 +108,7 @@ class RunClaims(RunCore):
             gather=self._gathered(unit) if unit.item_values is not None else None,
             error=(handled.info or {}).get("error") if handled and failed else None,
             skip=unit.dead, overdue=overdue, deaths=unit.deaths,
+            child=unit.child.end if unit.child else None,
         )  # fmt: skip
 
     def _gathered(self, unit: Unit) -> tuple[str | None, ...]:
@@ -116,6 +121,7 @@ class RunClaims(RunCore):
         triggers: list[Trigger] = []
         if self.status in TERMINAL:
             self.ready.clear()
+            triggers += self._between_runs(events[0][0] if events else 1)
         else:
             most = self.new.context.get("max_concurrency")
             if most is not None:  # of one run; what it holds back, a unit's end takes from the outbox
@@ -125,32 +131,51 @@ class RunClaims(RunCore):
                 waiting = (u for u in self.ready.values() if not u.dead and u.due <= at)
                 made_ready = [*others, *islice(waiting, free)]
             for unit in made_ready:
-                if unit.status is SUSPENDED or unit.due > at:
+                if unit.status is SUSPENDED or unit.due > at or unit.delegated:
                     triggers.append(self.trigger_of(unit))
                 elif worker and (unit.dead or len(claims) < want) and not unit.shape.tags:
                     claims.append(self.take(unit, worker, lease, at))
                 elif unit.name in self.ready:
                     triggers.append(self.trigger_of(unit))
+            if (self.untold or self.closing) and events:
+                triggers += self._between_runs(events[0][0])
         self.events = []
         return Outcome(self.seq, self.status, tuple(claims), tuple(triggers), events)
 
     def trigger_of(self, unit: Unit) -> Trigger:
-        kind: TriggerKind = "timeout" if unit.status is SUSPENDED else "retry" if unit.due else "run"
+        parked = unit.status is SUSPENDED or unit.delegated
+        kind: TriggerKind = "timeout" if parked else "retry" if unit.due else "run"
         tags = unit.shape.tags
         return Trigger(self.new.run, self.generation, unit.name, unit.attempt, kind, unit.due, tags)
 
+    def request(self, unit: str) -> str | None:
+        """What a delegated unit asked for."""
+        found = self.units.get(unit)
+        return found.child.request if found is not None and found.child is not None else None
+
+    def _between_runs(self, since: int = 1) -> list[Trigger]:
+        """What concerns its parent and its children, of what came about since an event."""
+        run, generation = self.new.run, self.generation
+        found = [Trigger(run, generation, "", 0, "parent")] if self.untold >= since else []
+        if self.closing >= since:
+            found.append(Trigger(run, generation, "", 0, "children"))
+        return found
+
     def pending(self, is_dead: Callable[[str], bool] = lambda _: False) -> list[Trigger]:
         """The outbox, timers and leases included; a dead worker's lease is due at once."""
+        found = self._between_runs()
         if self.status in TERMINAL:
-            return []
-        found = [self.trigger_of(unit) for unit in self.ready.values()]
+            return found
+        found += [self.trigger_of(unit) for unit in self.ready.values()]
         run, generation = self.new.run, self.generation
         for unit in self.units.values():
             if unit.status is RUNNING and unit.token:
                 due = 0.0 if is_dead(unit.worker) else unit.expires
                 found.append(Trigger(run, generation, unit.name, unit.attempt, "lease", due))
-            elif unit.status is SUSPENDED and unit.due:
+            elif unit.due and (unit.status is SUSPENDED or unit.delegated):
                 found.append(self.trigger_of(unit))
+            if unit.delegated:
+                found.append(Trigger(run, generation, unit.name, unit.attempt, "child"))
         if self.deadline is not None:
             found.append(Trigger(run, generation, "", 0, "deadline", self.deadline))
         return found

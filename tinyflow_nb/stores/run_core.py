@@ -23,8 +23,9 @@ class RunCore:
     """The run's own facts, its units by name, and the counters that decide joins and the end."""
 
     __slots__ = (
-        "active", "created_at", "deadline", "error", "events", "finished_at", "generation", "left",
-        "new", "parked", "ready", "seq", "shape", "status", "tokens", "touched_at", "units",
+        "active", "closing", "created_at", "deadline", "error", "events", "finished_at", "generation",
+        "has_parent", "left", "new", "open_children", "parked", "ready", "seq", "shape", "status", "tokens", "touched_at",
+        "units", "untold",
     )  # fmt: skip
 
     def __init__(self, new: NewRun, shape: Shape, at: float) -> None:
@@ -44,6 +45,13 @@ class RunCore:
         self.active = 0
         """Units that are ready, running or waiting for a retry."""
         self.parked = 0
+        self.has_parent = bool(new.context.get("parent"))
+        self.open_children = 0
+        """Child runs that have not told their end."""
+        self.closing = 0
+        """Seq at which a unit settled without its open child, which is to end; 0: none did."""
+        self.untold = 0
+        """Seq of the newest change of status its parent is to be told; 0: none."""
         self.tokens = 0
         self.seq = 0
         self.events: list[RawEvent] = []
@@ -75,6 +83,11 @@ class RunCore:
             data["round"] = unit.round
             data["previous"] = unit.previous
         self._tell(EventType.NODE_STARTED, unit.name, at, data)
+
+    def _tell_status(self, type: EventType, at: float, data: dict[str, Any]) -> None:
+        self._tell(type, "", at, data)
+        if self.has_parent:
+            self.untold = self.seq
 
     def _tell(self, type: EventType, unit: str, at: float, data: dict[str, Any]) -> None:
         self.seq += 1

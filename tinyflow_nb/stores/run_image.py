@@ -8,12 +8,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyflow_nb.model.commit import Answer, Commit, End, Expand, NextRound, Outcome, Park, Settle
+from tinyflow_nb.model.commit import (
+    Answer,
+    ChildTold,
+    Commit,
+    Delegate,
+    End,
+    Expand,
+    NextRound,
+    Outcome,
+    ParentTold,
+    Park,
+    Settle,
+)
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.stores.run_claims import RunClaims
 from tinyflow_nb.stores.run_core import CANCELLED, FAILED, READY, RUNNING, SKIPPED, SUCCEEDED, SUSPENDED
-from tinyflow_nb.stores.unit import Unit
+from tinyflow_nb.stores.unit import Child, Unit
+
+_AFTER_THE_END = frozenset({"told", "closed"})
+"""Steps that a run takes which has ended."""
 
 
 class RunImage(RunClaims):
@@ -39,15 +54,24 @@ class RunImage(RunClaims):
         if commit.generation != self.generation:
             return False
         if self.status in TERMINAL:
-            return self.status is not SUCCEEDED and all(s[0] == "reopen" for s in commit.steps)
+            kinds = {step[0] for step in commit.steps}
+            return kinds <= _AFTER_THE_END or (self.status is not SUCCEEDED and kinds == {"reopen"})
         for step in commit.steps:
             if step[0] == "answer":
                 unit = self.units.get(step[1])
-                if unit is None or unit.status is not SUSPENDED or unit.round != step[7]:
+                if unit is None or unit.waiting_for is None or unit.status is not SUSPENDED:
+                    return False
+                if unit.round != step[7]:
+                    return False
+            elif step[0] == "child":
+                unit = self.units.get(step[1])
+                if unit is None or not unit.delegated or unit.child is None:
+                    return False
+                if unit.child.id != step[2] or unit.child.seq >= step[3]:
                     return False
             elif step[0] == "reopen":
                 return False
-            elif step[0] != "end":
+            elif step[0] != "end" and step[0] not in _AFTER_THE_END:
                 guard = (step.via if type(step) is Settle else "") or step[1]
                 unit = self.units.get(guard)
                 if unit is None or unit.status is not RUNNING or unit.token != step[2]:
@@ -69,10 +93,10 @@ class RunImage(RunClaims):
             elif self.active == 0 and self.parked:
                 if self.status is not SUSPENDED:
                     self.status = SUSPENDED
-                    self._tell(EventType.CHAIN_SUSPENDED, "", at, {})
+                    self._tell_status(EventType.CHAIN_SUSPENDED, at, {})
             elif self.status is SUSPENDED:
                 self.status = RUNNING
-                self._tell(EventType.CHAIN_RESUMED, "", at, {})
+                self._tell_status(EventType.CHAIN_RESUMED, at, {})
         return self._outcome(made_ready, commit.worker, commit.want, commit.lease, at)
 
     def _settle(self, step: Settle, at: float, made_ready: list[Unit]) -> None:
@@ -91,6 +115,8 @@ class RunImage(RunClaims):
         unit.waiting_for = None
         unit.due = 0.0
         unit.finished_at = at
+        if unit.child is not None:
+            self._leave(unit.child)
         if step.status is SKIPPED:
             unit.attempt = 0
             data = {"reason": (step.info or {}).get("reason", "")}
@@ -171,11 +197,86 @@ class RunImage(RunClaims):
         self._make_ready(unit)
         made_ready.append(unit)
 
+    def _delegate(self, step: Delegate, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        unit.token = 0
+        unit.worker = ""
+        unit.due = step.due
+        unit.overdue = False
+        if not unit.judged:
+            unit.judged = True
+            unit.attempt += 1
+            unit.started_at = at
+            self._tell_started(unit, at)
+        child = unit.child
+        if child is None:
+            child = unit.child = Child(step.child, step.request)
+            self.open_children += 1
+        elif child.status in TERMINAL:  # it is taken up again: what it told is over
+            child.request, child.status, child.fresh = step.request, READY, False
+            self.open_children += 1
+        else:
+            child.seq = 0  # where it stands is told anew
+        if unit.due:
+            made_ready.append(unit)
+
+    def _child_told(self, step: ChildTold, at: float, made_ready: list[Unit]) -> None:
+        unit = self.units[step.unit]
+        child = unit.child
+        assert child is not None
+        child.seq, child.generation, child.status = step.seq, step.generation, step.status
+        if step.status is SUSPENDED:
+            if unit.status is RUNNING:
+                unit.status = SUSPENDED
+                self.active -= 1
+                self.parked += 1
+                self._tell(EventType.NODE_SUSPENDED, unit.name, at, {"child": child.id, "round": unit.round})
+            return
+        if unit.status is SUSPENDED:
+            unit.status = RUNNING
+            self.active += 1
+            self.parked -= 1
+            if step.status is RUNNING:
+                self._tell_started(unit, at)
+        if step.status is RUNNING:
+            return
+        self.open_children -= 1
+        if step.status is SUCCEEDED and not step.ready:
+            settle = Settle("settle", unit.name, 0, SUCCEEDED, step.value, step.info, step.arrivals)
+            self._settle(settle, at, made_ready)
+            return
+        child.value, child.info, child.fresh = step.value, step.info, True
+        self.active -= 1
+        unit.due = 0.0
+        self._make_ready(unit)
+        made_ready.append(unit)
+
+    def _leave(self, child: Child) -> None:
+        """Its unit does not wait for it any more."""
+        child.fresh = False
+        if child.status not in TERMINAL:
+            self.closing = self.seq
+
+    def _told(self, step: ParentTold, at: float, made_ready: list[Unit]) -> None:
+        if step.seq >= self.untold:
+            self.untold = 0
+
+    def _closed(self, step: Any, at: float, made_ready: list[Unit]) -> None:
+        self.closing = 0
+        for unit in self.units.values():
+            child = unit.child
+            if child is not None and child.status not in TERMINAL and not unit.delegated:
+                child.status = CANCELLED
+                self.open_children -= 1
+
     def _again(self, step: Any, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
         unit.status = READY
         unit.due = step.due
         unit.info = {"error": step.error}
+        unit.overdue = False
+        if unit.child is not None:
+            unit.child.fresh = False
         self.ready[unit.name] = unit  # still active: it waits for its time
         made_ready.append(unit)
         data = {"error": step.error, "attempt": unit.attempt, "due": step.due}
@@ -224,6 +325,8 @@ class RunImage(RunClaims):
                 self.ready.pop(item.name, None)
             item.status = CANCELLED
             item.waiting_for = None
+            if item.child is not None:
+                self._leave(item.child)
 
     def _round(self, step: NextRound, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
@@ -237,6 +340,8 @@ class RunImage(RunClaims):
         unit.round += 1
         unit.attempt = 0
         unit.info = None
+        unit.child = None
+        unit.overdue = False
         unit.due = 0.0
 
     def _hand_back(self, step: Any, at: float, made_ready: list[Unit]) -> None:
@@ -258,7 +363,9 @@ class RunImage(RunClaims):
         data: dict[str, Any] = {"status": status}
         if error:
             data["error"] = error
-        self._tell(EventType.CHAIN_FINISHED, "", at, data)
+        self._tell_status(EventType.CHAIN_FINISHED, at, data)
+        if self.open_children:
+            self.closing = self.seq
 
     def _reopen(self, step: Any, at: float, made_ready: list[Unit]) -> None:
         self.generation += 1
@@ -267,7 +374,7 @@ class RunImage(RunClaims):
         self.finished_at = None
         self.deadline = step.deadline
         self.ready.clear()
-        self.active = self.parked = 0
+        self.active = self.parked = self.open_children = self.closing = 0
         self._tell(EventType.CHAIN_STARTED, "", at, {"chain": self.new.chain, "generation": self.generation})
         for id in self.shape.nodes:
             unit = self.unit(id)
@@ -287,6 +394,10 @@ _APPLY: dict[str, Any] = {
     "start": RunImage._start,
     "park": RunImage._park,
     "answer": RunImage._answer,
+    "delegate": RunImage._delegate,
+    "child": RunImage._child_told,
+    "told": RunImage._told,
+    "closed": RunImage._closed,
     "again": RunImage._again,
     "expand": RunImage._expand,
     "round": RunImage._round,

@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinyflow_nb.model.commit import ChildEnd
 from tinyflow_nb.model.shape import NodeShape
-from tinyflow_nb.model.status import Status
+from tinyflow_nb.model.status import TERMINAL, Status
+
+
+class Child:
+    """What a unit knows of the run it delegated to."""
+
+    __slots__ = ("fresh", "generation", "id", "info", "request", "seq", "status", "value")
+
+    def __init__(self, id: str, request: str) -> None:
+        self.id = id
+        self.request = request
+        self.generation = 1
+        self.seq = 0
+        """Of the newest change told."""
+        self.status = Status.READY
+        self.value: str | None = None
+        self.info: dict[str, Any] | None = None
+        self.fresh = False
+        """It ended, and the unit is to deal with that."""
+
+    @property
+    def end(self) -> ChildEnd | None:
+        if self.status not in TERMINAL:
+            return None
+        return ChildEnd(self.generation, self.status, self.value, self.info, self.fresh)
 
 
 class Unit:
     """Mutable, owned by its RunImage."""
 
     __slots__ = (
-        "attempt", "data_left", "dead", "deaths", "due", "edges_left", "expires", "finished_at",
-        "index", "info", "item_values", "items_left", "items_next", "judged", "name", "parent",
+        "attempt", "child", "data_left", "dead", "deaths", "due", "edges_left", "expires", "finished_at",
+        "index", "info", "item_values", "items_left", "items_next", "judged", "name", "overdue", "parent",
         "previous", "round", "shape", "started_at", "status", "token", "value", "waiting_for",
         "winner", "worker",
     )  # fmt: skip
@@ -45,11 +70,20 @@ class Unit:
         self.previous: str | None = None
         self.info: dict[str, Any] | None = None
         self.waiting_for: dict[str, Any] | None = None
+        self.child: Child | None = None
+        self.overdue = False
+        """Claimed because its child took too long."""
         self.item_values: tuple[str, ...] | None = None
         self.items_next = 0
         self.items_left = 0
         self.started_at: float | None = None
         self.finished_at: float | None = None
+
+    @property
+    def delegated(self) -> bool:
+        """It waits for its child, and nobody holds it."""
+        waits = self.status is Status.RUNNING or self.status is Status.SUSPENDED
+        return waits and self.child is not None and not self.token and not self.child.fresh
 
     @property
     def settled_for_good(self) -> bool:
@@ -69,3 +103,9 @@ class Unit:
         self.value = self.previous = self.info = self.waiting_for = self.item_values = None
         self.items_next = self.items_left = 0
         self.started_at = self.finished_at = None
+        self.overdue = False
+        child = self.child
+        if child is not None:
+            child.fresh = False
+            if child.status not in TERMINAL:  # the end of the run ended it
+                child.status = Status.CANCELLED

@@ -14,12 +14,16 @@ from tinyflow_nb.model.commit import (
     Again,
     Answer,
     Arrival,
+    ChildrenClosed,
+    ChildTold,
     Commit,
+    Delegate,
     End,
     Expand,
     HandBack,
     NewRun,
     NextRound,
+    ParentTold,
     Park,
     Reopen,
     Settle,
@@ -31,7 +35,8 @@ from tinyflow_nb.stores.run_image import RunImage
 
 _STEPS: dict[str, Any] = {
     "settle": Settle, "start": Start, "park": Park, "answer": Answer, "again": Again, "expand": Expand,
-    "round": NextRound, "handback": HandBack, "end": End, "reopen": Reopen,
+    "round": NextRound, "handback": HandBack, "end": End, "reopen": Reopen, "delegate": Delegate,
+    "child": ChildTold, "told": ParentTold, "closed": ChildrenClosed,
 }  # fmt: skip
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
@@ -73,6 +78,8 @@ def _step(fields: list[Any]) -> Step:
         return step._replace(status=Status(step.status), arrivals=_arrivals(step.arrivals))
     if type(step) is Answer:
         return step._replace(arrivals=_arrivals(step.arrivals))
+    if type(step) is ChildTold:
+        return step._replace(status=Status(step.status), arrivals=_arrivals(step.arrivals))
     if type(step) is End:
         return step._replace(status=Status(step.status))
     if type(step) is Expand:

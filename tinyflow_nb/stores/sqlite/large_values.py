@@ -6,7 +6,17 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from tinyflow_nb.model.commit import Answer, Claim, Commit, Expand, NextRound, Settle, Step
+from tinyflow_nb.model.commit import (
+    Answer,
+    ChildTold,
+    Claim,
+    Commit,
+    Delegate,
+    Expand,
+    NextRound,
+    Settle,
+    Step,
+)
 
 LARGE = 32_768
 """Characters from which a value is kept apart: the journal's rows stay small, and so do images."""
@@ -44,14 +54,16 @@ class LargeValues:
     def commit_stored(self, commit: Commit) -> Commit:
         for step in commit.steps:
             if step[0] == "expand" or (
-                isinstance(step, Settle | NextRound | Answer) and len(step.value or "") >= LARGE
-            ):
+                isinstance(step, Settle | NextRound | Answer | ChildTold) and len(step.value or "") >= LARGE
+            ) or (isinstance(step, Delegate) and len(step.request) >= LARGE):
                 return commit._replace(steps=tuple(self._step_stored(commit.run, s) for s in commit.steps))
         return commit
 
     def _step_stored(self, run: str, step: Step) -> Step:
-        if isinstance(step, Settle | NextRound | Answer) and step.value is not None:
+        if isinstance(step, Settle | NextRound | Answer | ChildTold) and step.value is not None:
             return step._replace(value=self.stored(run, step.value) or "")
+        if isinstance(step, Delegate):
+            return step._replace(request=self.stored(run, step.request) or "")
         if isinstance(step, Expand):
             return step._replace(items=tuple(self.stored(run, item) or "" for item in step.items))
         return step
@@ -63,4 +75,5 @@ class LargeValues:
             item=self.resolved(run, claim.item),
             previous=self.resolved(run, claim.previous),
             gather=tuple(self.resolved(run, v) for v in claim.gather) if claim.gather is not None else None,
+            child=claim.child and claim.child._replace(value=self.resolved(run, claim.child.value)),
         )

@@ -220,6 +220,13 @@ class SqliteStore:
 
         return await self._database.read(read)
 
+    async def request(self, run: str, unit: str) -> str | None:
+        def read() -> str | None:
+            held = self._images.hold(run)
+            return self._large.resolved(run, held.image.request(unit)) if held else None
+
+        return await self._database.read(read)
+
     async def pending(self, run: str) -> list[Trigger]:
         def read() -> list[Trigger]:
             held = self._images.hold(run)
