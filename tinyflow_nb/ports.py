@@ -143,9 +143,10 @@ class StateStore(Protocol):
 
     async def runs(
         self, *, chain: str = "", status: Status | None = None, waiting: bool = False,
-        limit: int = 50, cursor: str = "",
+        children: bool = False, limit: int = 50, cursor: str = "",
     ) -> RunPage:  # fmt: skip
-        """Newest first. `chain` is a name, or a name with its version."""
+        """Newest first. `chain` is a name, or a name with its version; `children` lists the runs that
+        others delegated to as well."""
         ...
 
     async def delete(self, run: str) -> bool:
@@ -153,8 +154,9 @@ class StateStore(Protocol):
         ...
 
     async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
-        """Forget runs finished longer ago than `retention` seconds; returns the ids of suspended
-        ones untouched for `suspended_ttl` seconds, for the caller to cancel."""
+        """Forget runs finished longer ago than `retention` seconds, children only once their parent is
+        forgotten; returns the ids of suspended ones without a parent that are untouched for
+        `suspended_ttl` seconds, for the caller to cancel."""
         ...
 
     async def watch(self, runs: Mapping[str, int], timeout: float) -> set[str]:

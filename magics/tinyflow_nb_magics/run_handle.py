@@ -145,7 +145,7 @@ class RunHandle:
     async def _texts(self, wanted: str | None) -> AsyncIterator[Streamed]:
         executor = self._session.executor
         await executor.attach(self.id)
-        async with aclosing(executor.events(self.id)) as events:  # type: ignore[type-var]
+        async with aclosing(executor.events(self.id)) as events:
             async for event in events:
                 if event.type is EventType.NODE_OUTPUT and event.data.get("kind") == "text":
                     unit = event.node.partition("#")[0]

@@ -196,7 +196,7 @@ class Session:
 
     async def _follow(self, run_id: str, view: RunView, after: int) -> None:
         try:
-            async with aclosing(self.executor.events(run_id, after)) as events:  # type: ignore[type-var]
+            async with aclosing(self.executor.events(run_id, after)) as events:
                 async for event in events:
                     view.apply([event])
             state = await self.executor.state(run_id)

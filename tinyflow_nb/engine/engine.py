@@ -85,7 +85,10 @@ class Engine:
         try:
             await self._store.start(stack)
             self._streams = Streams(self._store, self.bus.publish, self._at_hand.seq_of)
-            hands = Hands(self._begin, self._reopen, self.stop, self._between_runs, self._commit)
+            hands = Hands(
+                self._begin, self._reopen, self._take_up, self._mine.__contains__, self.stop,
+                self._between_runs, self._commit,
+            )  # fmt: skip
             self._nesting = Nesting(self._store, self.registry, hands, self._depth)
             workshop = Workshop(
                 self._name, self._store, self._clock, self._streams, self._nesting, self._settled,
@@ -189,6 +192,15 @@ class Engine:
             deadline = Trigger(header.run, header.generation + 1, "", 0, "deadline", reopen.deadline)
             self._schedule([deadline])
         return True
+
+    async def _take_up(self, header: RunHeader) -> None:
+        """Execute a run here that another process began and may not go on with (SEMANTICS 21)."""
+        if self._adopts and not header.status.terminal:
+            await self._at_hand.run(header.run)  # raises if its code can't be loaded here
+            self._worker.fit(header.run)
+            self._mine.add(header.run)
+            await self._recovery.of(header.run)
+            self._following.follow(header.run, header.seq)
 
     async def _between_runs(self, commit: Commit) -> Outcome | None:
         """Commit what one run tells another, and work on what that made ready."""

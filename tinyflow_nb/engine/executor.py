@@ -7,10 +7,12 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tinyflow_nb.engine.answers import answer_step
+from tinyflow_nb.engine.below import events_below
 from tinyflow_nb.engine.bus import Listener, is_chain_error, is_node_error, is_output
 from tinyflow_nb.engine.engine import Engine
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
@@ -153,13 +155,21 @@ class ChainExecutor(Engine):
                     raise ChainTimeout(told, run_id=run_id) from None
 
     async def state(self, run_id: str) -> ChainState:
-        """Raises UnknownRun."""
+        """With the open forms of its children in `below`. Raises UnknownRun."""
         state = await self._store.state(run_id)
         if state is None:
             raise UnknownRun(self._unknown_run(run_id))
+        for unit in state.units():
+            if unit.child and unit.status is Status.SUSPENDED:
+                below = await self._store.state(unit.child)
+                waiting = (await self.state(unit.child)).waiting() if below else {}
+                state.below |= {
+                    f"{unit.id}/{name}": replace(node, id=f"{unit.id}/{name}")
+                    for name, node in waiting.items()
+                }
         return state
 
-    async def events(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
+    async def events(self, run_id: str, after: int = 0) -> AsyncGenerator[Event]:
         """Events with seq > `after`, streamed chunks among them: from the start, then live; ends
         with the latest generation's `chain.finished`.
 
@@ -173,6 +183,17 @@ class ChainExecutor(Engine):
             async for event in read_events(self._store, run_id, inbox, after, lambda: run_id in self._mine):
                 yield event
 
+    async def events_below(self, run_id: str) -> AsyncGenerator[Event]:
+        """`events` of the run and of all the chains below it: theirs carry their path as `node`, such as
+        `sub/draft`.
+
+        Raises:
+            UnknownRun
+        """
+        await self._header(run_id)
+        async for event in events_below(self._store, self.registry, run_id, self.events):
+            yield event
+
     async def recorded(self, run_id: str) -> list[Event]:
         """What `events` would give of the past: it does not wait for more.
 
@@ -185,12 +206,14 @@ class ChainExecutor(Engine):
         return sorted([*await self._store.events(run_id), *chunks], key=lambda event: event.seq)
 
     async def runs(
-        self, *, chain: str = "", status: str = "", waiting: bool = False, limit: int = 50, cursor: str = ""
-    ) -> RunPage:
+        self, *, chain: str = "", status: str = "", waiting: bool = False, children: bool = False,
+        limit: int = 50, cursor: str = "",
+    ) -> RunPage:  # fmt: skip
         """A page of runs, newest first.
 
         Args:
             status: of the run, in any case; empty: all.
+            children: list the runs of chains in chains too.
             limit: runs of the page at most.
             cursor: the `next` of the page before.
 
@@ -200,7 +223,9 @@ class ChainExecutor(Engine):
         if status and status.upper() not in RUN_STATUSES:
             raise SettingsError(f"a run has no status {status!r}; one of {', '.join(RUN_STATUSES)}")
         wanted = Status(status.upper()) if status else None
-        return await self._store.runs(chain=chain, status=wanted, waiting=waiting, limit=limit, cursor=cursor)
+        return await self._store.runs(
+            chain=chain, status=wanted, waiting=waiting, children=children, limit=limit, cursor=cursor
+        )
 
     async def waiting(self) -> list[tuple[ChainState, NodeState]]:
         """Every open form, with its run; oldest run last."""
@@ -209,8 +234,8 @@ class ChainExecutor(Engine):
         while True:
             page = await self._store.runs(waiting=True, cursor=cursor)
             for summary in page.runs:
-                state = await self._store.state(summary.id)
-                if state is not None:
+                with contextlib.suppress(UnknownRun):  # it has just been deleted
+                    state = await self.state(summary.id)
                     found += [(state, node) for node in state.waiting().values()]
             if not page.next:
                 return found
@@ -225,7 +250,8 @@ class ChainExecutor(Engine):
 
         Args:
             answer: a dict of the form's fields; a form of one value takes the value itself.
-            node: which unit (`approval`, `approval[3]`); needed when several wait.
+            node: which unit (`approval`, `approval[3]`), or its path down the chains (`sub/approval`);
+                needed when several wait.
             answer_id: the same id again is the same answer, and no error.
 
         Raises:
@@ -233,6 +259,13 @@ class ChainExecutor(Engine):
             ResumeError: it does not wait, or the answer does not fit; nothing changed.
         """
         state = await self.state(run_id)
+        if not node and len(waiting := state.waiting()) == 1:
+            node = next(iter(waiting))
+        if "/" in node:
+            unit, _, below = node.partition("/")
+            child = self._child_of(state, unit)
+            await self.resume_async(child, answer, node=below, answer_id=answer_id, who=who)
+            return
         definition = await self.registry.get(state.definition_hash)
         live = await self._at_hand.run(run_id) if self._execute else None
         plan = live.plan if live else None
@@ -244,6 +277,14 @@ class ChainExecutor(Engine):
             await self._resumed_already(run_id, step.unit, answer_id)
             return
         await self._adopt(run_id, outcome)
+
+    @staticmethod
+    def _child_of(state: ChainState, unit: str) -> str:
+        found = next((u for u in state.units() if u.id == unit), None)
+        if found is None or not found.child:
+            below = ", ".join(u.id for u in state.units() if u.child) or "none"
+            raise ResumeError(f"{unit!r} of run {state.id} has no chain below it; those that have: {below}")
+        return found.child
 
     async def _resumed_already(self, run_id: str, unit: str, answer_id: str) -> None:
         state = await self.state(run_id)
@@ -275,23 +316,28 @@ class ChainExecutor(Engine):
         Raises:
             UnknownRun
         """
-        header = await self._header(run_id)
-        if self._adopts and not header.status.terminal:
-            await self._at_hand.run(run_id)  # raises if its code can't be loaded here
-            self._worker.fit(run_id)
-            self._mine.add(run_id)
-            await self._recovery.of(run_id)
-            self._following.follow(run_id, header.seq)
+        await self._take_up(await self._header(run_id))
 
     async def delete(self, run_id: str) -> None:
         """Forget a run that has ended.
 
         Raises:
             UnknownRun
-            InvalidOperation: it has not ended.
+            InvalidOperation: it has not ended, or is a part of another run.
         """
-        if not await self._store.delete(run_id):
+        state = await self._store.state(run_id, outputs=False)
+        if state is None:
             raise UnknownRun(self._unknown_run(run_id))
+        if state.parent and await self._store.header(state.root) is not None:
+            raise InvalidOperation(f"run {run_id} is a part of run {state.root}: delete that one")
+        await self._delete(state)
+
+    async def _delete(self, state: ChainState) -> None:
+        await self._store.delete(state.id)  # refused if it is live; then its children are kept too
+        for unit in state.units():
+            child = await self._store.state(unit.child, outputs=False) if unit.child else None
+            if child is not None and child.status.terminal:  # one that was abandoned has its own life
+                await self._delete(child)
 
     # ------------------------------------------------------------------ chains
 

@@ -28,7 +28,6 @@ from tinyflow_nb.model.commit import (
     ParentTold,
 )
 from tinyflow_nb.model.shape import shape_of
-from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger, child_run_id, item_of, node_of
 
@@ -71,6 +70,10 @@ class Hands(NamedTuple):
     begin: Callable[[NewRun, ChainDefinition], Awaitable[Outcome | None]]
     """Create a run and work on it; None if its id is taken."""
     reopen: Callable[[RunHeader], Awaitable[bool]]
+    take_up: Callable[[RunHeader], Awaitable[None]]
+    """Go on here with a run whose process may be gone; a fleet's runs need nobody to."""
+    works_on: Callable[[str], bool]
+    """Whether a run is at work here."""
     stop: Callable[[str], Awaitable[None]]
     commit: Callable[[Commit], Awaitable[Outcome | None]]
     """Commit, and work on what it made ready."""
@@ -135,8 +138,10 @@ class Nesting:
             raise UnknownRun(f"the child run {child} was deleted while its parent waits for it")
         if header.status in (Status.FAILED, Status.CANCELLED) and header.generation < request.generation:
             await self._hands.reopen(header)
-        else:
-            await self._tell_parent(child)
+            return
+        if not header.status.terminal:
+            await self._hands.take_up(header)
+        await self._tell_parent(child)
 
     # ------------------------------------------------------------------ acts between runs
 
@@ -167,8 +172,8 @@ class Nesting:
         if header is None or header.status.terminal or request is None:
             return False
         state = await self._store.state(trigger.run, outputs=False)
-        found = _unit(state, trigger.unit) if state else None
-        if found is None or not found.child or found.status.terminal:
+        found = next((u for u in state.units() if u.id == trigger.unit), None) if state else None
+        if found is None or not found.child or found.status.terminal or self._hands.works_on(found.child):
             return False
         await self.start(header, trigger.unit, found.child, request)
         return True
@@ -194,7 +199,9 @@ class Nesting:
         if header.status in (Status.FAILED, Status.CANCELLED):
             return base._replace(info={"error": _error_of(header)})
         if header.status is not Status.SUCCEEDED:
-            return base._replace(status=Status.SUSPENDED if header.status is Status.SUSPENDED else Status.RUNNING)
+            return base._replace(
+                status=Status.SUSPENDED if header.status is Status.SUSPENDED else Status.RUNNING
+            )
         child = await self._registry.get(header.definition)
         definition = await self._registry.get(above.definition)
         result = await result_of(self._store, header, shape_of(child))
@@ -212,7 +219,7 @@ class Nesting:
             return {}
         state = await self._store.state(run, outputs=False)
         total: dict[str, Any] = {}
-        for node in _units(state) if state else ():
+        for node in state.units() if state else ():
             for name, count in (node.usage or {}).items():
                 if isinstance(count, int | float):
                     total[name] = total.get(name, 0) + count
@@ -227,7 +234,7 @@ class Nesting:
         over = state.status.terminal
         left = [
             unit.child
-            for unit in _units(state)
+            for unit in state.units()
             if unit.child
             and (over or unit.status.terminal)
             and definition.node(node_of(unit.id)).options.get("on_parent_close") != "abandon"
@@ -283,11 +290,3 @@ def _error_of(header: RunHeader) -> dict[str, Any]:
     below = [{"chain": header.chain, "node": error.get("node", ""), "line": error.get("line", 0)}]
     path = [*below, *error.get("path", ())]
     return {**error, "types": error.get("types", [error.get("type", "")]), "path": path}
-
-
-def _unit(state: ChainState, name: str) -> NodeState | None:
-    return next((unit for unit in _units(state) if unit.id == name), None)
-
-
-def _units(state: ChainState) -> list[NodeState]:
-    return [unit for node in state.nodes.values() for unit in (node, *(node.items or ()))]

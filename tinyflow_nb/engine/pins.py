@@ -94,7 +94,11 @@ async def _find(
     if "@#" in chain and parsed is not None and ref == parsed.name and ref in local:
         own = local[ref]
         await registry.resolve(own.definition)
-        return LOCAL + ref, Pin(own.definition.hash, own.definition.short_ref, dict(own.bindings)), own.definition
+        return (
+            LOCAL + ref,
+            Pin(own.definition.hash, own.definition.short_ref, dict(own.bindings)),
+            own.definition,
+        )
     try:
         found = await registry.resolve(ref)
     except UnknownChain as e:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.ports import StateStore
@@ -22,7 +22,7 @@ async def read_events(
     inbox: asyncio.Queue[Sequence[Event]],
     after: int,
     is_here: Callable[[], bool],
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event]:
     """Everything after seq `after`, until the run has ended.
 
     Args:

@@ -37,8 +37,10 @@ def failure(header: RunHeader) -> ChainFailed:
     node, attempt, line = error.get("node", ""), error.get("attempt", 0), error.get("line", 0)
     where = f" > {node}" if node else ""
     at = f" (line {line}, attempt {attempt})" if line else ""
-    for below in error.get("path", ()):  # down to the chain in which it began
-        at += f" > {below['chain']}" + (f" > {below['node']} (line {below['line']})" if below["node"] else "")
+    if error.get("path"):  # down to the chain in which it began
+        steps = [(where[3:], line), *((f"{s['chain']} > {s['node']}", s["line"]) for s in error["path"])]
+        where = "".join(f" > {step} (line {line})" for step, line in steps)
+        at = f" (attempt {attempt})"
     told = f"{error.get('type', 'Error')}: {error.get('message', '')}"
     frames = f"\n{error['traceback'].rstrip()}" if error.get("traceback") else ""
     return ChainFailed(

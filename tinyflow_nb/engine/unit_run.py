@@ -15,8 +15,8 @@ from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.language.expressions import SkippedUsed
 from tinyflow_nb.language.values import from_json, to_json
 from tinyflow_nb.model.commit import ChildEnd, Claim, Delegate, Expand, NextRound, Park, Settle, Start, Step
-from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb.model.status import Status
+from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb.ports import Produced, SubChain, Suspend
 
 if TYPE_CHECKING:

@@ -158,12 +158,12 @@ def _check_body(draft: NodeDraft, report: Report) -> None:
     if draft.type == "confirm":
         _check_confirm(draft, rest, report)
     elif draft.type == "chain":
-        _check_chain(draft, rest, report)
+        _check_chain(rest, report)
     else:
         _check_llm(draft, rest, report)
 
 
-def _check_chain(draft: NodeDraft, rest: list[ast.stmt], report: Report) -> None:
+def _check_chain(rest: list[ast.stmt], report: Report) -> None:
     for statement in rest:
         if not _is_stub(statement):
             report.add(

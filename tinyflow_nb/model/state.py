@@ -62,14 +62,20 @@ class ChainState:
     deadline_at: float | None = None
     seq: int = 0
     """The newest lifecycle event's."""
+    below: dict[str, NodeState] = field(default_factory=dict)
+    """The units of its children that wait for a person, by their path (`sub/approval`)."""
+
+    def units(self) -> list[NodeState]:
+        """Its nodes, each followed by its items."""
+        return [unit for node in self.nodes.values() for unit in (node, *(node.items or ()))]
 
     def waiting(self) -> dict[str, NodeState]:
-        """The units that wait for a person, by their name (`approval`, `approval[3]`)."""
-        found: dict[str, NodeState] = {}
-        for node in self.nodes.values():
-            for unit in (node, *(node.items or ())):
-                if unit.waiting_for is not None and unit.status is Status.SUSPENDED:
-                    found[unit.id] = unit
+        """The units that wait for a person, by their name (`approval`, `approval[3]`) or, in a child, by
+        their path (`sub/approval`)."""
+        found = dict(self.below)
+        for unit in self.units():
+            if unit.waiting_for is not None and unit.status is Status.SUSPENDED:
+                found[unit.id] = unit
         return found
 
     def to_dict(self) -> dict[str, Any]:

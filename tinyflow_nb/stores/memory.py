@@ -142,9 +142,11 @@ class MemoryStore:
 
     async def runs(
         self, *, chain: str = "", status: Status | None = None, waiting: bool = False,
-        limit: int = 50, cursor: str = "",
+        children: bool = False, limit: int = 50, cursor: str = "",
     ) -> RunPage:  # fmt: skip
-        every = [summary_of(image) for image in reversed(self._images.values())]
+        every = [
+            summary_of(image) for image in reversed(self._images.values()) if children or not image.has_parent
+        ]
         return page_of(every, chain=chain, status=status, waiting=waiting, limit=limit, cursor=cursor)
 
     async def delete(self, run: str) -> bool:
@@ -162,14 +164,20 @@ class MemoryStore:
 
     async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
         now = self.now()
-        for run, image in list(self._images.items()):
-            if image.finished_at is not None and now >= image.finished_at + retention:
+        while old := [
+            run
+            for run, image in self._images.items()
+            if image.finished_at is not None and now >= image.finished_at + retention
+            and image.new.context.get("parent", "").partition("/")[0] not in self._images
+        ]:  # fmt: skip
+            for run in old:
                 self._forget(run)
         return [
             run
             for run, image in self._images.items()
             if image.status is Status.SUSPENDED and now >= image.touched_at + suspended_ttl
-        ]
+            and not image.has_parent
+        ]  # fmt: skip
 
     async def watch(self, runs: Mapping[str, int], timeout: float) -> set[str]:
         loop = asyncio.get_running_loop()

@@ -24,8 +24,8 @@ class RunCore:
 
     __slots__ = (
         "active", "closing", "created_at", "deadline", "error", "events", "finished_at", "generation",
-        "has_parent", "left", "new", "open_children", "parked", "ready", "seq", "shape", "status", "tokens", "touched_at",
-        "units", "untold",
+        "has_parent", "left", "new", "open_children", "parked", "ready", "seq", "shape", "status", "tokens",
+        "touched_at", "units", "untold",
     )  # fmt: skip
 
     def __init__(self, new: NewRun, shape: Shape, at: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tinyflow_nb.model.commit import (
     Answer,
+    ChildrenClosed,
     ChildTold,
     Commit,
     Delegate,
@@ -19,6 +20,7 @@ from tinyflow_nb.model.commit import (
     Outcome,
     ParentTold,
     Park,
+    Reopen,
     Settle,
 )
 from tinyflow_nb.model.events import EventType
@@ -57,21 +59,21 @@ class RunImage(RunClaims):
             kinds = {step[0] for step in commit.steps}
             return kinds <= _AFTER_THE_END or (self.status is not SUCCEEDED and kinds == {"reopen"})
         for step in commit.steps:
-            if step[0] == "answer":
-                unit = self.units.get(step[1])
+            if type(step) is Answer:
+                unit = self.units.get(step.unit)
                 if unit is None or unit.waiting_for is None or unit.status is not SUSPENDED:
                     return False
-                if unit.round != step[7]:
+                if unit.round != step.round:
                     return False
-            elif step[0] == "child":
-                unit = self.units.get(step[1])
+            elif type(step) is ChildTold:
+                unit = self.units.get(step.unit)
                 if unit is None or not unit.delegated or unit.child is None:
                     return False
-                if unit.child.id != step[2] or unit.child.seq >= step[3]:
+                if unit.child.id != step.child or unit.child.seq >= step.seq:
                     return False
-            elif step[0] == "reopen":
+            elif type(step) is Reopen:
                 return False
-            elif step[0] != "end" and step[0] not in _AFTER_THE_END:
+            elif not isinstance(step, End | ParentTold | ChildrenClosed | Reopen):
                 guard = (step.via if type(step) is Settle else "") or step[1]
                 unit = self.units.get(guard)
                 if unit is None or unit.status is not RUNNING or unit.token != step[2]:

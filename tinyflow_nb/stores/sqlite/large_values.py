@@ -53,9 +53,14 @@ class LargeValues:
 
     def commit_stored(self, commit: Commit) -> Commit:
         for step in commit.steps:
-            if step[0] == "expand" or (
-                isinstance(step, Settle | NextRound | Answer | ChildTold) and len(step.value or "") >= LARGE
-            ) or (isinstance(step, Delegate) and len(step.request) >= LARGE):
+            if (
+                step[0] == "expand"
+                or (
+                    isinstance(step, Settle | NextRound | Answer | ChildTold)
+                    and len(step.value or "") >= LARGE
+                )
+                or (isinstance(step, Delegate) and len(step.request) >= LARGE)
+            ):
                 return commit._replace(steps=tuple(self._step_stored(commit.run, s) for s in commit.steps))
         return commit
 

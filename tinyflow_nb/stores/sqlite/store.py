@@ -285,12 +285,13 @@ class SqliteStore:
 
     async def runs(
         self, *, chain: str = "", status: Status | None = None, waiting: bool = False,
-        limit: int = 50, cursor: str = "",
+        children: bool = False, limit: int = 50, cursor: str = "",
     ) -> RunPage:  # fmt: skip
         conditions = {
             "(chain=:chain OR name=:chain)": chain,
             "status=:status": status,
             "waiting>0 AND finished IS NULL": waiting,
+            "parent=''": not children,
             "id<(SELECT id FROM runs WHERE run=:cursor)": cursor,
         }
         where = " AND ".join(sql for sql, given in conditions.items() if given) or "1"
@@ -338,13 +339,19 @@ class SqliteStore:
 
     async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
         now = self.now()
-        sql = "SELECT run FROM runs WHERE finished IS NOT NULL AND finished <= ? LIMIT 1000"
+        sql = (
+            "SELECT run FROM runs WHERE finished IS NOT NULL AND finished <= ? AND (parent='' OR NOT EXISTS"
+            " (SELECT 1 FROM runs above WHERE above.run=substr(runs.parent, 1, instr(runs.parent, '/') - 1)))"
+            " LIMIT 1000"
+        )
         while True:
             old = await self._database.read(lambda: self._execute(sql, (now - retention,)).fetchall())
             if not old:
                 break
             await self._database.run(lambda rows=old: self._forget([run for (run,) in rows]))  # type: ignore[misc]
-        sql_waiting = "SELECT run FROM runs WHERE finished IS NULL AND status='SUSPENDED' AND touched <= ?"
+        sql_waiting = (
+            "SELECT run FROM runs WHERE finished IS NULL AND status='SUSPENDED' AND parent='' AND touched <= ?"
+        )
         rows = await self._database.read(
             lambda: self._execute(sql_waiting, (now - suspended_ttl,)).fetchall()
         )
