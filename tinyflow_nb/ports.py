@@ -172,6 +172,7 @@ class RunHeader(NamedTuple):
     context: dict[str, Any]
     error: dict[str, Any] | None
     seq: int
+    created_at: float
 
 
 class TriggerScheduler(Protocol):

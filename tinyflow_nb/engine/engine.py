@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.bus import EventBus
-from tinyflow_nb.engine.changes_log import log_changes
+from tinyflow_nb.engine.changes import Changes
 from tinyflow_nb.engine.following import Following
 from tinyflow_nb.engine.live_run import AtHand
 from tinyflow_nb.engine.recovery import Recovery
@@ -72,6 +72,7 @@ class Engine:
         self._name = name or f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
         self._lease, self._capacity, self._threads = lease, capacity, threads
         self._at_hand = AtHand(states, self.registry, nodes, overrides)
+        self.changes = Changes(self._name, self._at_hand.known)
         self._stack = AsyncExitStack()
         self._mine: set[str] = set()
         """Live runs this process executes; a fleet's belong to nobody (SEMANTICS 21)."""
@@ -162,7 +163,7 @@ class Engine:
 
     def _settled(self, run: str, outcome: Outcome) -> None:
         """Every change made here passes through this."""
-        log_changes(run, outcome)
+        self.changes.tell(run, outcome)
         self._at_hand.saw(run, outcome.seq)
         self._following.tell(run, outcome)
         if outcome.triggers:

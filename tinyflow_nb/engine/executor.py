@@ -108,7 +108,7 @@ class ChainExecutor(Engine):
                 break
             if run_id:
                 return await self._same_run(new)
-        self._at_hand.keep(LiveRun(run, ref, plan, json.loads(text), context, 1, new.deadline))
+        self._at_hand.keep(LiveRun(run, ref, plan, json.loads(text), context, 1, new.deadline, now))
         if self._adopts:
             self._mine.add(run)
         if new.deadline is not None:

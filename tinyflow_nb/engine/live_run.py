@@ -20,11 +20,11 @@ class LiveRun:
     """What this process knows of a run it works on. Nothing here changes during the run, but for
     `seq`, which only numbers the chunks."""
 
-    __slots__ = ("chain", "context", "deadline", "generation", "inputs", "plan", "run", "seq")
+    __slots__ = ("chain", "context", "created_at", "deadline", "generation", "inputs", "plan", "run", "seq")
 
     def __init__(
         self, run: str, chain: str, plan: Plan, inputs: dict[str, Any], context: dict[str, Any],
-        generation: int, deadline: float | None,
+        generation: int, deadline: float | None, created_at: float,
     ) -> None:  # fmt: skip
         self.run = run
         self.chain = chain
@@ -33,6 +33,7 @@ class LiveRun:
         self.context = context
         self.generation = generation
         self.deadline = deadline
+        self.created_at = created_at
         self.seq = 0
 
 
@@ -77,13 +78,20 @@ class AtHand:
             return None
         plan = self.plan(definition, header.context.get("bindings"))
         inputs = json.loads(header.inputs)
-        live = LiveRun(run, header.chain, plan, inputs, header.context, header.generation, header.deadline)
+        live = LiveRun(
+            run, header.chain, plan, inputs, header.context, header.generation, header.deadline,
+            header.created_at,
+        )  # fmt: skip
         live.seq = header.seq
         self.keep(live)
         return live
 
     def keep(self, live: LiveRun) -> None:
         _keep(self._runs, live.run, live, RUNS)
+
+    def known(self, run: str) -> LiveRun | None:
+        """Without looking at the store."""
+        return self._runs.get(run)
 
     def forget(self, run: str) -> None:
         self._runs.pop(run, None)
