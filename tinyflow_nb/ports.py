@@ -6,7 +6,9 @@ Every method may raise StoreError; then nothing was changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -196,6 +198,11 @@ class SharedScheduler(Protocol):
     What gets lost on the way is found in the store's DueIndex: then it comes late, not never.
     """
 
+    trouble: str
+    """Why it brings nothing at present, in one line; "" while it does."""
+    counts: Counter[str]
+    """What it has met since it was made: `dropped`, messages that could not be read."""
+
     async def open(self, stack: AsyncExitStack) -> None:
         """Be able to `schedule`; all that a process needs which only submits."""
         ...
@@ -223,6 +230,10 @@ class SharedScheduler(Protocol):
         ...
 
 
+MESSAGE_ID: ContextVar[str] = ContextVar("message_id", default="")
+"""Of the message that brought what is worked on, if one did; a scheduler sets it while it accepts."""
+
+
 class DueIndex(Protocol):
     """What a store has whose runs belong to everybody (SEMANTICS 27)."""
 
@@ -239,6 +250,41 @@ class DueIndex(Protocol):
             again: seconds until it is given again, to anybody, if it is still so.
             limit: runs looked at, of each part of the store.
         """
+        ...
+
+
+class WorkerInfo(NamedTuple):
+    """What a worker of a fleet tells of itself."""
+
+    name: str
+    host: str
+    pid: int
+    started_at: float
+    """Unix seconds of the store's clock, as all times here."""
+    seen_at: float
+    tags: tuple[str, ...]
+    capacity: int
+    """Units it works on at once."""
+    busy: int
+    """Of them, those at work now."""
+    version: str
+    """Of tinyflow-nb."""
+    python: str
+    scheduler: str
+    unfit: dict[str, str]
+    """By definition hash, why it can't execute that chain's runs (SEMANTICS 23)."""
+
+
+@runtime_checkable
+class Roster(Protocol):
+    """Who executes a shared store's runs."""
+
+    async def report(self, worker: WorkerInfo, ttl: float) -> None:
+        """It is alive, and counts as such for `ttl` seconds from now; 0: it is going."""
+        ...
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Those alive, by name."""
         ...
 
 

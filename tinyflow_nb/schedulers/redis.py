@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
@@ -51,6 +52,8 @@ class RedisScheduler:
         self._out: list[str] = []
         self._some_out = asyncio.Event()
         self._link: Link | None = None
+        self.trouble = ""
+        self.counts: Counter[str] = Counter()
 
     async def open(self, stack: AsyncExitStack) -> None:
         await self._servers.open(stack)
@@ -85,7 +88,7 @@ class RedisScheduler:
     def schedule(self, triggers: Sequence[Trigger]) -> None:
         now = self._index.now()
         for trigger in triggers:
-            if trigger.due > now:
+            if trigger.wait(now):
                 self._timers.set(trigger)
             elif len(self._out) < LONGEST:
                 self._out.append(to_text([trigger]))  # one each: several workers share what one made ready
@@ -124,13 +127,15 @@ class RedisScheduler:
             free = await room()
             try:
                 texts = await self._pop(min(free, BATCH))
+                self.trouble = ""
             except (OSError, TimeoutError, LinkLost, hiredis.HiredisError, TinyflowError) as e:
-                log.warning("could not take wake-ups: %s", e)
+                self.trouble = f"could not take wake-ups: {e}"
+                log.warning("%s", self.trouble)
                 if self._link is not None:
                     self._link.close()
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            triggers = [trigger for text in texts for trigger in _read(text)]
+            triggers = [trigger for text in texts for trigger in self._read(text)]
             try:
                 await bring(triggers, accept)
             except asyncio.CancelledError:
@@ -149,16 +154,16 @@ class RedisScheduler:
         rest = _checked(await link.call("LPOP", QUEUE, most - 1)) if most > 1 else None
         return [first[1], *(rest or ())]
 
+    def _read(self, text: str) -> list[Trigger]:
+        try:
+            return from_text(text)
+        except ValueError as e:
+            self.counts["dropped"] += 1
+            log.warning("dropped from %s: %.80r: %s", QUEUE, text, e)
+            return []
+
 
 def _checked(answer: Answer) -> Answer:
     if isinstance(answer, hiredis.ReplyError):
         raise answer
     return answer
-
-
-def _read(text: str) -> list[Trigger]:
-    try:
-        return from_text(text)
-    except ValueError as e:
-        log.warning("dropped from %s: %.80r: %s", QUEUE, text, e)
-        return []

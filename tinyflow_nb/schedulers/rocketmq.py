@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
@@ -59,6 +60,8 @@ class RocketMQScheduler:
         self._later: list[Trigger] = []
         self._some = asyncio.Event()
         self._acks: set[asyncio.Task[None]] = set()
+        self.trouble = ""
+        self.counts: Counter[str] = Counter()
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Raises MissingExtra."""
@@ -91,7 +94,7 @@ class RocketMQScheduler:
                 inboxes, await asyncio.gather(*(i.last() for i in inboxes)), strict=True
             ):
                 for message in messages:
-                    self.schedule(_read(message))
+                    self.schedule(self._read(message))
                     self._ack(inbox, message)
             await asyncio.gather(*self._acks)
             await asyncio.gather(*(inbox.rebuild() for inbox in inboxes))
@@ -101,7 +104,7 @@ class RocketMQScheduler:
     def schedule(self, triggers: Sequence[Trigger]) -> None:
         now = self._index.now()
         for trigger in triggers:
-            wait = trigger.due - now
+            wait = trigger.wait(now)
             if 0 < wait < SHORTEST_DELAY:
                 self._timers.set(trigger)
             elif wait <= LONGEST_DELAY and len(self._ready) + len(self._later) < WAITING:
@@ -145,20 +148,23 @@ class RocketMQScheduler:
                 messages = await inbox.receive(min(free, BATCH))
                 if troubles >= TROUBLES:
                     log.info("RocketMQ at %s gives messages again", self._client.endpoints)
-                troubles = 0
+                troubles, self.trouble = 0, ""
             except Exception as e:  # its client raises what it likes
                 troubles += 1
+                if troubles >= TROUBLES:
+                    self.trouble = f"RocketMQ at {self._client.endpoints} gives no messages: {told(e)}"
                 log.debug("a receive failed", exc_info=True)
                 if troubles == TROUBLES:
-                    log.warning("RocketMQ at %s gives no messages: %s", self._client.endpoints, told(e))
+                    log.warning("%s", self.trouble)
                 if troubles >= TROUBLES:
                     await inbox.rebuild()
                 await asyncio.sleep(min(0.2 * troubles, 1.0))
                 continue
-            found = [(message, _read(message)) for message in messages]
+            found = [(message, self._read(message)) for message in messages]
             triggers = [trigger for _, named in found for trigger in named]
             try:
-                await bring(triggers, accept)
+                brought = (bring(named, accept, message.message_id) for message, named in found)
+                await asyncio.gather(*brought)
             except asyncio.CancelledError:
                 self.schedule(triggers)  # those accepted meanwhile are dropped by whom they come to
                 raise
@@ -177,10 +183,10 @@ class RocketMQScheduler:
         self._acks.add(task)
         task.add_done_callback(self._acks.discard)
 
-
-def _read(message: Message) -> list[Trigger]:
-    try:
-        return from_text(message.body)
-    except ValueError as e:
-        log.warning("dropped message %s of %s: %s", message.message_id, message.topic, e)
-        return []
+    def _read(self, message: Message) -> list[Trigger]:
+        try:
+            return from_text(message.body)
+        except ValueError as e:
+            self.counts["dropped"] += 1
+            log.warning("dropped message %s of %s: %s", message.message_id, message.topic, e)
+            return []

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import DueIndex
+from tinyflow_nb.ports import MESSAGE_ID, DueIndex
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +37,15 @@ async def sweep(index: DueIndex, accept: Accept, room: Room) -> None:
             log.warning("could not look at what is due", exc_info=True)
 
 
-async def bring(triggers: Iterable[Trigger], accept: Accept) -> None:
-    """Claim what they name; a trigger that fails here is still in the store, and found again."""
+async def bring(triggers: Iterable[Trigger], accept: Accept, message: str = "") -> None:
+    """Claim what they name; a trigger that fails here is still in the store, and found again.
+
+    Args:
+        message: id of the one that brought them.
+    """
 
     async def one(trigger: Trigger) -> None:
+        MESSAGE_ID.set(message)  # each runs in a task, so in a context, of its own
         try:
             await accept(trigger)
         except Exception:
