@@ -38,7 +38,7 @@ class LocalScheduler:
 
     def schedule(self, triggers: Sequence[Trigger]) -> None:
         for trigger in triggers:
-            if trigger.due <= self._clock.now():
+            if not trigger.wait(self._clock.now()):
                 (self._deadlines if trigger.kind == "deadline" else self._units).put(trigger)
             elif trigger not in (timers := self._timers.setdefault(trigger.run, {})):
                 timers[trigger] = self._clock.call_at(trigger.due, lambda t=trigger: self._due(t))  # type: ignore[misc]

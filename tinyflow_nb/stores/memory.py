@@ -15,7 +15,7 @@ from tinyflow_nb.model.shape import Shape
 from tinyflow_nb.model.state import ChainState, RunPage
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import Clock, PublishedVersion, RunHeader
+from tinyflow_nb.ports import Clock, PublishedVersion, RunHeader, WorkerInfo
 from tinyflow_nb.stores.chunks import ChunkLog
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.run_image import RunImage
@@ -38,6 +38,7 @@ class MemoryStore:
         self._definitions: dict[str, str] = {}
         self._versions: dict[str, list[tuple[str, float]]] = {}
         self._current: dict[str, int] = {}
+        self._workers: dict[str, tuple[WorkerInfo, float]] = {}
 
     async def start(self, stack: AsyncExitStack) -> None: ...
 
@@ -180,3 +181,12 @@ class MemoryStore:
     def _seq(self, run: str) -> int:
         image = self._images.get(run)
         return image.seq if image else -1
+
+    # ------------------------------------------------------------------ workers
+
+    async def report(self, worker: WorkerInfo, ttl: float) -> None:
+        self._workers[worker.name] = (worker, self.now() + ttl)
+
+    async def workers(self) -> list[WorkerInfo]:
+        self._workers = {n: (w, until) for n, (w, until) in self._workers.items() if until > self.now()}
+        return [worker for _, (worker, _) in sorted(self._workers.items())]

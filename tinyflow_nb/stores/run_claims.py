@@ -136,8 +136,8 @@ class RunClaims(RunCore):
 
     def trigger_of(self, unit: Unit) -> Trigger:
         kind: TriggerKind = "timeout" if unit.status is SUSPENDED else "retry" if unit.due else "run"
-        tags = unit.shape.tags
-        return Trigger(self.new.run, self.generation, unit.name, unit.attempt, kind, unit.due, tags)
+        due = unit.due or unit.since
+        return Trigger(self.new.run, self.generation, unit.name, unit.attempt, kind, due, unit.shape.tags)
 
     def pending(self, is_dead: Callable[[str], bool] = lambda _: False) -> list[Trigger]:
         """The outbox, timers and leases included; a dead worker's lease is due at once."""

@@ -173,10 +173,9 @@ class RunImage(RunClaims):
 
     def _again(self, step: Any, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
-        unit.status = READY
+        self._put_out(unit)  # still active: it waits for its time
         unit.due = step.due
         unit.info = {"error": step.error}
-        self.ready[unit.name] = unit  # still active: it waits for its time
         made_ready.append(unit)
         data = {"error": step.error, "attempt": unit.attempt, "due": step.due}
         self._tell(EventType.NODE_RETRYING, unit.name, at, data)
@@ -228,8 +227,7 @@ class RunImage(RunClaims):
     def _round(self, step: NextRound, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
         self._begin_round(unit, step.value)
-        unit.status = READY
-        self.ready[unit.name] = unit
+        self._put_out(unit)
         made_ready.append(unit)
 
     def _begin_round(self, unit: Unit, value: str) -> None:
@@ -241,10 +239,9 @@ class RunImage(RunClaims):
 
     def _hand_back(self, step: Any, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
-        unit.status = READY
+        self._put_out(unit)
         if unit.judged or not unit.shape.judged:
             unit.attempt -= 1
-        self.ready[unit.name] = unit
 
     def _end_run(self, step: End, at: float, made_ready: list[Unit]) -> None:
         self._end(step.status, step.error, at)

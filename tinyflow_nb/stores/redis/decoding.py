@@ -185,6 +185,7 @@ def _put(
     unit.round = int(facts.get("round", 1))
     unit.judged = bool(facts.get("judged"))
     unit.due = float(facts.get("due", 0))
+    unit.since = float(facts.get("since", 0))
     unit.value = values.get(name)
     unit.info = json.loads(facts["info"]) if "info" in facts else None
     unit.waiting_for = json.loads(forms[name]) if name in forms else None

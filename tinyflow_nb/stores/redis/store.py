@@ -30,6 +30,7 @@ from tinyflow_nb.stores.redis.blocking import BlockingLinks
 from tinyflow_nb.stores.redis.definitions import Definitions
 from tinyflow_nb.stores.redis.large import Large, LargeValues, is_reference
 from tinyflow_nb.stores.redis.link import LinkLost
+from tinyflow_nb.stores.redis.roster import Workers
 from tinyflow_nb.stores.redis.servers import Servers
 from tinyflow_nb.stores.redis.told import plainly
 from tinyflow_nb.stores.redis.watching import Watching
@@ -40,6 +41,7 @@ BESIDE = (":ev", ":ch", ":big", ":q")
 """Ends of a run's other keys: its events, chunks, large values, and the queue of a bounded run."""
 LISTS = ("runs", "due", "waiting", "done", "definitions")
 CHUNKS_KEPT = 20_000
+BACKLOG_RUNS = 1_000
 AGAIN = 4
 """Position of the mark "it may have been applied already" among a script's arguments."""
 
@@ -87,6 +89,9 @@ class RedisStore:
         self.resolve = self._definitions.resolve
         self.published = self._definitions.published
         self.watch = self._watching.watch
+        self._workers = Workers(self._servers, self._fixed_now)
+        self.report = self._workers.report
+        self.workers = self._workers.workers
 
     async def start(self, stack: AsyncExitStack) -> None:
         await self._servers.open(stack)
@@ -268,6 +273,9 @@ class RedisStore:
         """
         shards = await self._every_shard("due", "due", self._fixed_now(), older, again, limit)
         return [decoding.trigger_of(run, generation, reply) for s in shards for run, generation, *reply in s]
+
+    async def backlog(self) -> int:
+        return sum(await self._every_shard("backlog", "due", BACKLOG_RUNS))
 
     # ------------------------------------------------------------------ forgetting
 

@@ -103,8 +103,7 @@ end
 
 local function trigger_of(u)
   local kind = u.st == SUSPENDED and 'timeout' or u.due and 'retry' or 'run'
-  local due = u.due and string.format('%.6f', u.due) or '0'
-  return {u.name, u.try or 0, kind, due, shape(u.name)[TAGS]}
+  return {u.name, u.try or 0, kind, string.format('%.6f', u.due or u.since), shape(u.name)[TAGS]}
 end
 
 -- The outbox of a run that bounds its running units, oldest first.
