@@ -46,6 +46,27 @@ class NamedModel(BaseModel):
     """NAME of the environment variable that holds the API key; never the key itself."""
 
 
+class TrustSettings(BaseModel):
+    """The `[trust]` table: who signs what is submitted here, and whose definitions are executed here.
+
+    It counts in the user's own file and in variables, never in a project's file: a folder that somebody
+    else made must not decide whose code runs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    author: str = ""
+    """What signatures say who made them; by default user@host."""
+    key_file: str = ""
+    """A private Ed25519 key to sign with, PKCS 8 or OpenSSH, instead of the user's own."""
+    key_variable: str = Field("", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
+    """NAME of the environment variable that holds such a key (for CI); never the key itself."""
+    keys: dict[str, str] = {}
+    """Trusted signers by name: `ssh-ed25519 AAAA...` or `SHA256:...`."""
+    revoked: tuple[str, ...] = ()
+    """Signers that are trusted by nobody here, in the same forms."""
+
+
 class Settings(BaseSettings):
     """Every default in one table (SEMANTICS 46). Times are seconds, sizes bytes."""
 
@@ -59,10 +80,15 @@ class Settings(BaseSettings):
 
     store: str = Field(default_factory=_default_store)
     """Address of the store `connect()` opens: one SQLite file in the user's data folder."""
+    scheduler: str = ""
+    """How workers of a store in Redis hear of work, `redis` or `rocketmq://host:port`; other stores
+    need none."""
     default_model: str = "smollm2"
     """What a bare `@llm` calls."""
     models: dict[str, NamedModel] = {}
     """Models by a name of your own."""
+    trust: TrustSettings = TrustSettings()
+    """Keys that sign, and signers that are trusted."""
     lease: float = Field(30.0, gt=0)
     """How long a claim lasts unless its holder renews it."""
     node_timeout: float = Field(600.0, gt=0)
@@ -92,12 +118,16 @@ class Settings(BaseSettings):
 
 def settings_files() -> list[Path]:
     """The files that count, weakest first."""
-    found = [platformdirs.user_config_path("tinyflow-nb", appauthor=False) / FILE_NAME]
+    found = [_own_file()]
     here = Path.cwd()
     project = next((f for folder in (here, *here.parents) if (f := folder / FILE_NAME).is_file()), None)
     if project is not None:
         found.append(project)
     return [f for f in found if f.is_file()]
+
+
+def _own_file() -> Path:
+    return platformdirs.user_config_path("tinyflow-nb", appauthor=False) / FILE_NAME
 
 
 def load_settings() -> Settings:
@@ -110,7 +140,13 @@ def load_settings() -> Settings:
     origin: dict[tuple[str, ...], Path] = {}
     values: dict[str, Any] = {}
     for file in settings_files():
-        _join(values, _read(file), origin, file)
+        found = _read(file)
+        if "trust" in found and file != _own_file():
+            raise SettingsError(
+                f"{file}: a project's file can't say whom to trust; put [trust] into {_own_file()},"
+                " or use TINYFLOW_TRUST__* variables"
+            )
+        _join(values, found, origin, file)
     try:
         return Settings(**values)
     except Unreadable as error:
@@ -176,11 +212,12 @@ def _explain(error: dict[str, Any], origin: dict[tuple[str, ...], Path]) -> str:
     file = next((origin[part] for part in above if part in origin), None)
     where = f"variable {variable}" if variable else str(file)
     if error["type"] == "extra_forbidden":
-        table = NamedModel if path[0] == "models" and len(path) > 1 else Settings
+        tables: dict[str, type[BaseModel]] = {"models": NamedModel, "trust": TrustSettings}
+        table = tables.get(path[0], Settings) if len(path) > 1 else Settings
         close = difflib.get_close_matches(path[-1], list(table.model_fields), n=1)
         known = f"did you mean {close[0]!r}?" if close else "known are: " + ", ".join(table.model_fields)
         return f"{where}: unknown key {key!r}; {known}"
-    if path[-1] == "key":  # somebody may have put the key itself there
+    if path[-1] in ("key", "key_variable"):  # somebody may have put the key itself there
         return f"{where}: {key} must be the name of the environment variable that holds the key"
     if path[-1] == "base_url":
         return f"{where}: {key} must start with http:// or https://"
