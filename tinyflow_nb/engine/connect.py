@@ -39,7 +39,8 @@ def connect(
             `redis+sentinel://host,host/master`; empty: the one of the settings, a file in the
             user's data folder.
         scheduler: `local`, the embedded stores' default: this process executes what it starts;
-            `redis`, the default with Redis: any process that executes takes up any run;
+            `redis`, the default with Redis unless the settings name another: any process that executes
+            takes up any run;
             `rocketmq://[key:secret@]host:port[;host:port]`: the same, through RocketMQ.
         execute: False submits and watches only.
         overrides: functions that replace nodes' bodies, by node id; for tests.
@@ -52,6 +53,8 @@ def connect(
     settings = settings or get_settings()
     clock = clock or SystemClock()
     address = address or settings.store
+    if address.startswith("redis"):
+        scheduler = scheduler or settings.scheduler
     store = open_store(address, clock, settings.retention)
     return ChainExecutor(
         store, store, open_scheduler(scheduler, address, store, clock),
