@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
     from tinyflow_nb.model.events import Event
     from tinyflow_nb.model.shape import Shape
+    from tinyflow_nb.model.signature import SignedDefinition, Signature
     from tinyflow_nb.model.state import ChainState, RunPage
     from tinyflow_nb.model.status import Status
     from tinyflow_nb.model.trigger import Trigger
@@ -39,12 +40,19 @@ class Clock(Protocol):
 class DefinitionStore(Protocol):
     """Definitions by content hash, and the names and versions that point to them."""
 
-    async def put(self, definition: ChainDefinition) -> None:
-        """Keep it under its hash; the same hash again changes nothing, but shows that it is of use: one
+    async def put(self, definition: ChainDefinition, signature: Signature) -> None:
+        """Keep it under its hash, with the signature beside those of other signers and other names; one
+        by the same key for the same name is replaced. That it is put again shows that it is of use: one
         that no run and no version names may be forgotten a day after it was last put."""
         ...
 
-    async def get(self, hash: str) -> ChainDefinition | None: ...
+    async def get(self, hash: str) -> ChainDefinition | None:
+        """To look at: who put it is not asked, so nothing of it may be executed."""
+        ...
+
+    async def signed(self, hash: str) -> list[SignedDefinition]:
+        """Every signature of it, each with the very text it was put with; in no order, and unchecked."""
+        ...
 
     async def publish(self, name: str, hash: str) -> int:
         """Make it the current version of `name`, atomically; returns the version.
@@ -60,6 +68,30 @@ class DefinitionStore(Protocol):
 
     async def published(self, name: str | None = None) -> list[PublishedVersion]:
         """Every version of a name, newest first; without a name the current one of each."""
+        ...
+
+
+class Trust(Protocol):
+    """Who signs what is submitted here, and whose definitions are executed here (SEMANTICS 44).
+
+    Every method may raise SettingsError: keys or lists can't be used; then nothing is executed.
+    """
+
+    def sign(self, definition: ChainDefinition) -> Signature:
+        """Vouch for a definition that is submitted here.
+
+        Raises:
+            NotTrusted: the key that signs here is trusted here no more.
+        """
+        ...
+
+    def distrust(self, signature: Signature, definition: ChainDefinition) -> str:
+        """Why a definition is not executed here on the strength of this signature; "" if it is. That the
+        definition is what `digest` says was checked before."""
+        ...
+
+    def epoch(self) -> int:
+        """Changes when an earlier answer of `distrust` may be another now. Asked often."""
         ...
 
 
@@ -234,6 +266,7 @@ MESSAGE_ID: ContextVar[str] = ContextVar("message_id", default="")
 """Of the message that brought what is worked on, if one did; a scheduler sets it while it accepts."""
 
 
+@runtime_checkable
 class DueIndex(Protocol):
     """What a store has whose runs belong to everybody (SEMANTICS 27)."""
 
@@ -250,6 +283,10 @@ class DueIndex(Protocol):
             again: seconds until it is given again, to anybody, if it is still so.
             limit: runs looked at, of each part of the store.
         """
+        ...
+
+    async def backlog(self) -> int:
+        """Units nobody has taken, of any run; those of the first thousand runs of each part."""
         ...
 
 

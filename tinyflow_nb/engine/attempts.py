@@ -46,6 +46,7 @@ class Attempts:
         self._clock = clock
         self._lease = lease
         self._running: dict[Attempt, None] = {}
+        self.lost_leases = 0
         self._armed = float("inf")
         self._disarm: Callable[[], None] | None = None
         self._stopping = threading.Event()
@@ -112,6 +113,7 @@ class Attempts:
         """Its lease is another's - or it was committed while the lease was being renewed: then its
         task is at work on something else."""
         if attempt in self._running:
+            self.lost_leases += 1
             attempt.call_off("lost")
 
     def _keep(self) -> None:

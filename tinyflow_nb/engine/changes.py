@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tinyflow_nb.engine.live_run import LiveRun
 from tinyflow_nb.model.commit import Outcome
 from tinyflow_nb.model.events import EventType
-from tinyflow_nb.model.trigger import node_of
+from tinyflow_nb.model.trigger import Trigger, node_of
 
 log = logging.getLogger("tinyflow_nb.changes")
 
@@ -43,6 +43,7 @@ class Change(NamedTuple):
 
 
 Listener = Callable[[Change], None]
+WaitListener = Callable[[Trigger, float], None]
 
 ENDS = (EventType.NODE_FINISHED, EventType.NODE_RETRYING, EventType.NODE_SUSPENDED)
 
@@ -58,11 +59,25 @@ class Changes:
         self._worker = worker
         self._live = live
         self._listeners: list[Listener] = []
+        self._wait_listeners: list[WaitListener] = []
         self._begun: dict[tuple[str, str], float] = {}
 
     def listen(self, listener: Listener) -> None:
         """Called on the engine's loop, for every change: be quick, and do not raise."""
         self._listeners.append(listener)
+
+    def listen_to_waits(self, listener: WaitListener) -> None:
+        """Called with each trigger that was accepted here, and the seconds its unit had been ready for."""
+        self._wait_listeners.append(listener)
+
+    def accepted(self, trigger: Trigger, now: float) -> None:
+        """
+        Args:
+            now: the store's time.
+        """
+        if trigger.kind in ("run", "retry") and trigger.due:
+            for listener in self._wait_listeners:
+                listener(trigger, max(0.0, now - trigger.due))
 
     def tell(self, run: str, outcome: Outcome) -> None:
         """Once for each outcome of a commit made here."""

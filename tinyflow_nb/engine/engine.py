@@ -18,21 +18,24 @@ from tinyflow_nb.engine.registry import Registry
 from tinyflow_nb.engine.streams import Streams
 from tinyflow_nb.engine.worker import Worker
 from tinyflow_nb.engine.workshop import Workshop
-from tinyflow_nb.errors import (
-    UnknownRun,
-)
+from tinyflow_nb.errors import TinyflowError, UnknownRun
 from tinyflow_nb.model.commit import Commit, End, Outcome, Step
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import (
     Clock,
     DefinitionStore,
+    DueIndex,
     NodeExecutor,
     RunHeader,
     SharedScheduler,
     StateStore,
     TriggerScheduler,
 )
+
+NO_RUN = "-"
+"""Looked for only to see whether the store answers."""
+ANSWER_SECONDS = 2.0
 
 
 class Engine:
@@ -74,6 +77,7 @@ class Engine:
         self._at_hand = AtHand(states, self.registry, nodes, overrides)
         self.changes = Changes(self._name, self._at_hand.known)
         self._stack = AsyncExitStack()
+        self._draining = False
         self._mine: set[str] = set()
         """Live runs this process executes; a fleet's belong to nobody (SEMANTICS 21)."""
 
@@ -121,7 +125,47 @@ class Engine:
     async def drain(self, seconds: float) -> None:
         """Take nothing more, and wait `seconds` at most for what is being worked on; what is not done by
         then is handed back."""
+        self._draining = True
         await asyncio.gather(self._worker.drain(seconds), self._consuming.aclose())
+
+    # ------------------------------------------------------------------ how it does
+
+    @property
+    def busy(self) -> int:
+        """Units worked on now."""
+        return self._worker.busy
+
+    @property
+    def capacity(self) -> int:
+        """Units worked on at once, at most."""
+        return self._capacity
+
+    @property
+    def lost_leases(self) -> int:
+        """Claims that others took over while they were worked on here."""
+        return self._worker.attempts.lost_leases
+
+    @property
+    def scheduler_counts(self) -> Mapping[str, int]:
+        """What a shared scheduler counts: `dropped` messages, and the like."""
+        return self._scheduler.counts if isinstance(self._scheduler, SharedScheduler) else {}
+
+    async def backlog(self) -> int:
+        """Units of a fleet that nobody has taken; 0 on a store of one process."""
+        return await self._store.backlog() if isinstance(self._store, DueIndex) else 0
+
+    async def troubles(self) -> list[str]:
+        """Why this process can't do its work now, a line each; [] while it can."""
+        found = ["it drains: it takes nothing more"] if self._draining else []
+        try:
+            await asyncio.wait_for(self._store.header(NO_RUN), ANSWER_SECONDS)
+        except TimeoutError:
+            found.append(f"the store does not answer within {ANSWER_SECONDS:g} s")
+        except TinyflowError as e:
+            found.append(str(e))
+        if isinstance(self._scheduler, SharedScheduler) and self._scheduler.trouble:
+            found.append(self._scheduler.trouble)
+        return found
 
     async def stop(self, run_id: str) -> None:
         """Cancel a run; one that has ended stays as it is.
@@ -142,7 +186,10 @@ class Engine:
     async def accept(self, trigger: Trigger) -> bool:
         """Work on what a trigger names. Any number of times, late or out of order, changes the run
         exactly as once. True if it was of the present."""
-        return await self._worker.accept(trigger)
+        accepted = await self._worker.accept(trigger)
+        if accepted:
+            self.changes.accepted(trigger, self._store.now())
+        return accepted
 
     # ------------------------------------------------------------------ inside
 

@@ -59,6 +59,11 @@ class Worker:
         return 0 if self._draining else max(0, self._capacity - len(self._tasks) - self._coming)
 
     @property
+    def busy(self) -> int:
+        """Units worked on now."""
+        return len(self._tasks)
+
+    @property
     def want(self) -> int:
         """Claims it takes of what a change from outside makes ready."""
         return min(1, self._free) if self._spreads else self._free
