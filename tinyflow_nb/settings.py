@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as Unreadable
 
@@ -67,6 +67,35 @@ class TrustSettings(BaseModel):
     """Signers that are trusted by nobody here, in the same forms."""
 
 
+class RocketMQSettings(BaseModel):
+    """The `[rocketmq]` table: how the RocketMQ scheduler talks to its servers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    endpoints: str = ""
+    """`host:8081`, or several addresses `1.2.3.4:8081;1.2.3.5:8081`: those of `scheduler = "rocketmq"`."""
+    access_key: str = ""
+    """Of the servers' access control; one in the address comes before it."""
+    secret_key: SecretStr = SecretStr("")
+    """Belongs to the access key."""
+    tls: bool = False
+    """Encrypt; the server's certificate is checked against the system's authorities."""
+    namespace: str = ""
+    """Of the servers: topics and groups of the same name are others in another one."""
+    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9_-]{0,40}$")
+    """Before the names of topics and groups: several fleets share a server."""
+    max_attempts: int = Field(3, ge=1, le=16)
+    """To send a message, at once one after another; then the sweep has to find what it names."""
+    send_timeout: int = Field(3, ge=1)
+    """One attempt of a request, in whole seconds."""
+    cached_messages: int = Field(16, ge=1, le=32)
+    """Taken by one request at most, if there is room for the units they name."""
+    cached_bytes: int = Field(4 * 1024 * 1024, ge=256 * 1024)
+    """The same in bytes; a message counts as the 256 KiB it may have."""
+    consumption_threads: int = Field(1, ge=1, le=16)
+    """Requests for messages under way at once, for each topic and lane."""
+
+
 class Settings(BaseSettings):
     """Every default in one table (SEMANTICS 46). Times are seconds, sizes bytes."""
 
@@ -87,6 +116,8 @@ class Settings(BaseSettings):
     """What a bare `@llm` calls."""
     models: dict[str, NamedModel] = {}
     """Models by a name of your own."""
+    rocketmq: RocketMQSettings = RocketMQSettings()
+    """How RocketMQ is reached and used, if it is the scheduler."""
     trust: TrustSettings = TrustSettings()
     """Keys that sign, and signers that are trusted."""
     lease: float = Field(30.0, gt=0)
@@ -212,7 +243,11 @@ def _explain(error: dict[str, Any], origin: dict[tuple[str, ...], Path]) -> str:
     file = next((origin[part] for part in above if part in origin), None)
     where = f"variable {variable}" if variable else str(file)
     if error["type"] == "extra_forbidden":
-        tables: dict[str, type[BaseModel]] = {"models": NamedModel, "trust": TrustSettings}
+        tables: dict[str, type[BaseModel]] = {
+            "models": NamedModel,
+            "rocketmq": RocketMQSettings,
+            "trust": TrustSettings,
+        }
         table = tables.get(path[0], Settings) if len(path) > 1 else Settings
         close = difflib.get_close_matches(path[-1], list(table.model_fields), n=1)
         known = f"did you mean {close[0]!r}?" if close else "known are: " + ", ".join(table.model_fields)
