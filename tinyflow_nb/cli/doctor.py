@@ -14,7 +14,7 @@ from tinyflow_nb.doctor import Finding, examine
 
 out = Console(soft_wrap=True)
 
-MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
+STYLES = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
 def doctor(
@@ -38,10 +38,6 @@ def doctor(
 
 
 def _line(finding: Finding) -> Text:
-    mark, style = MARKS[finding.level]
-    line = Text(f"{mark} ", style=style).append(finding.what, style="default")
-    if finding.why:
-        line.append(f"\n    {finding.why}", style="dim")
-    if finding.mend:
-        line.append(f"\n    → {finding.mend}", style="bold")
+    line = Text(finding.told())
+    line.stylize(f"bold {STYLES[finding.level]}", 0, 1)
     return line

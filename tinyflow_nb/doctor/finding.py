@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 Level = Literal["ok", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("ok", "warning", "error")
+MARKS: dict[Level, str] = {"ok": "✓", "warning": "!", "error": "✗"}
 
 
 class Finding(NamedTuple):
@@ -19,6 +20,11 @@ class Finding(NamedTuple):
     """The command, or what else to do; empty if all is well."""
     check: str = ""
     """Which found it: `redis.persistence`."""
+
+    def told(self) -> str:
+        """For a reader: a mark, what, and below it why and the mend."""
+        below = [self.why, f"→ {self.mend}" if self.mend else ""]
+        return "\n    ".join([f"{MARKS[self.level]} {self.what}", *filter(None, below)])
 
 
 class Report(NamedTuple):
