@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.conftest import free_port
 from tinyflow_nb import ChainDefinition, connect
-from tinyflow_nb.clock import SystemClock
+from tinyflow_nb.clock import ManualClock, SystemClock
 from tinyflow_nb.doctor import Finding, Report, examine
 from tinyflow_nb.model.commit import NewRun
 from tinyflow_nb.model.shape import shape_of
@@ -37,6 +38,10 @@ def assert_only(report: Report, *checks: str) -> None:
 
 async def look(address: str, **options: Any) -> Report:
     return await examine(address, only_fleet=True, **options)
+
+
+def a_minute_ago() -> ManualClock:
+    return ManualClock(time.time() - 60.0)
 
 
 async def finished_run(address: str) -> str:
@@ -189,13 +194,7 @@ async def test_a_finished_runs_key_without_a_time_to_live(own_redis: Any) -> Non
 
 async def test_b23_units_that_nobody_takes_and_no_worker(own_redis: Any, wait_until: Any) -> None:
     server = own_redis(*GOOD)
-    now = SystemClock().now
-
-    class Earlier(SystemClock):
-        def now(self) -> float:
-            return now() - 60.0
-
-    async with connect(server.address, execute=False, clock=Earlier()) as client:
+    async with connect(server.address, execute=False, clock=a_minute_ago()) as client:
         run = await client.execute_async(ONE, {"n": 1})
     report = await look(server.address)
     assert_only(report, "runs.unclaimed")
@@ -207,14 +206,8 @@ async def test_b23_units_that_nobody_takes_and_no_worker(own_redis: Any, wait_un
 
 async def test_c20_a_lease_that_nobody_renews(own_redis: Any) -> None:
     server = own_redis(*GOOD)
-    now = SystemClock().now
-
-    class Earlier(SystemClock):
-        def now(self) -> float:
-            return now() - 60.0
-
     async with contextlib.AsyncExitStack() as stack:
-        store = RedisStore(server.address, Earlier(), retention=60.0)
+        store = RedisStore(server.address, a_minute_ago(), retention=60.0)
         await store.start(stack)
         async with connect(server.address, execute=False) as client:
             await client.publish(ONE)
