@@ -13,6 +13,7 @@ from typing import Any
 from tinyflow_nb.engine.answers import answer_step
 from tinyflow_nb.engine.bus import Listener, is_chain_error, is_node_error, is_output
 from tinyflow_nb.engine.engine import Engine
+from tinyflow_nb.engine.figures import figures_of
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
 from tinyflow_nb.engine.live_run import LiveRun
 from tinyflow_nb.engine.reading import read_events
@@ -30,6 +31,7 @@ from tinyflow_nb.errors import (
 from tinyflow_nb.model.commit import NewRun, Reopen
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.figures import Figures
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.state import ChainState, NodeState, RunPage
 from tinyflow_nb.model.status import Status
@@ -222,6 +224,15 @@ class ChainExecutor(Engine):
             if not page.next:
                 return found
             cursor = page.next
+
+    async def metrics(self, limit: int = 1000) -> Figures:
+        """How the newest runs have been doing: by status and chain, how long they took, their tokens,
+        and what waits to be worked on.
+
+        Args:
+            limit: runs looked at, at most; their tokens are counted of the newest 100.
+        """
+        return await figures_of(self._store, limit)
 
     # ------------------------------------------------------------------ acting on a run
 
