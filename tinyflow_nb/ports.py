@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.context import ExecutionContext
     from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
     from tinyflow_nb.model.events import Event
+    from tinyflow_nb.model.lanes import Carried
     from tinyflow_nb.model.shape import Shape
     from tinyflow_nb.model.signature import SignedDefinition, Signature
     from tinyflow_nb.model.state import ChainState, RunPage
@@ -47,7 +48,11 @@ class DefinitionStore(Protocol):
         ...
 
     async def get(self, hash: str) -> ChainDefinition | None:
-        """To look at: who put it is not asked, so nothing of it may be executed."""
+        """To look at: who put it is not asked, so nothing of it may be executed.
+
+        Raises:
+            DefinitionError: somebody altered it, so that it is none any more.
+        """
         ...
 
     async def signed(self, hash: str) -> list[SignedDefinition]:
@@ -126,9 +131,11 @@ class StateStore(Protocol):
         """Apply all steps, or none: None if one is stale (token, generation or status moved on)."""
         ...
 
-    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
-        """Take the unit a trigger names, if the trigger still names its state and nobody holds it;
-        the claim is in the outcome.
+    async def claim(
+        self, trigger: Trigger, worker: str, lease: float, tags: Carried = None
+    ) -> Outcome | None:
+        """Take the unit a trigger names, if the trigger still names its state, nobody holds it and it
+        asks for no tags but these; the claim is in the outcome.
 
         A RUNNING unit may be taken once its lease has expired (`now >= expires`) or its holder is
         known to be dead; until somebody does, the holder may go on and commit (SEMANTICS 20).
@@ -233,7 +240,7 @@ class SharedScheduler(Protocol):
     trouble: str
     """Why it brings nothing at present, in one line; "" while it does."""
     counts: Counter[str]
-    """What it has met since it was made: `dropped`, messages that could not be read."""
+    """Messages since it was made: `sent`, `unsent`, `taken`, and of those `dropped`, that nobody could read."""
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Be able to `schedule`; all that a process needs which only submits."""
@@ -274,15 +281,21 @@ class DueIndex(Protocol):
         """The store's clock."""
         ...
 
-    async def due(self, older: float = 0.0, again: float = 10.0, limit: int = 100) -> list[Trigger]:
-        """What is due in any run and waits for a worker: unclaimed units, timers, expired leases,
-        deadlines.
+    async def due(
+        self, older: float = 0.0, again: float = 10.0, limit: int = 100, tags: Sequence[str] = ()
+    ) -> list[Trigger]:
+        """What is due in any run and waits for a worker: unclaimed units, timers, expired leases.
 
         Args:
             older: seconds it has been due for, at least.
             again: seconds until it is given again, to anybody, if it is still so.
-            limit: runs looked at, of each part of the store.
+            limit: runs looked at, of each part of the store and each lane.
+            tags: what the worker carries that asks; what asks for others is left to others.
         """
+        ...
+
+    async def deadlines(self, older: float = 0.0, again: float = 10.0) -> list[Trigger]:
+        """The same, of the deadlines of runs that are over: passing one takes no room."""
         ...
 
     async def backlog(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinyflow_nb.model.commit import NewRun
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.ports import Roster, WorkerInfo
+from tinyflow_nb.trust import UserTrust
 
 LINE = """
 def a() -> int:
@@ -55,7 +56,7 @@ async def test_b23_a_worker_that_goes_is_gone_at_once(still):
 async def test_c27_a_ready_units_trigger_says_since_when_it_is(still):
     definition = still.define(LINE)
     store = await still.bare_store()
-    await store.put(definition)
+    await store.put(definition, UserTrust().sign(definition))
     before = still.clock.now()
     outcome = await store.create(NewRun("r", definition.hash, "demo", "{}"), shape_of(definition))
     assert [(t.unit, t.kind, t.due) for t in outcome.triggers] == [("a", "run", before)]

@@ -31,7 +31,9 @@ from tinyflow_nb.ports import (
     SharedScheduler,
     StateStore,
     TriggerScheduler,
+    Trust,
 )
+from tinyflow_nb.trust import UserTrust
 
 NO_RUN = "-"
 """Looked for only to see whether the store answers."""
@@ -46,7 +48,8 @@ class Engine:
         events: EventBus | None = None, *, nodes: Mapping[str, NodeExecutor], clock: Clock | None = None,
         name: str = "", execute: bool = True, lease: float = 30.0, capacity: int = 256, threads: int = 32,
         retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0,
-        overrides: Mapping[str, Callable[..., Any]] | None = None,
+        tags: Sequence[str] = (), overrides: Mapping[str, Callable[..., Any]] | None = None,
+        trust: Trust | None = None,
     ) -> None:  # fmt: skip
         """
         Args:
@@ -60,9 +63,11 @@ class Engine:
             threads: of them, `def` nodes at once.
             retention: seconds a finished run is kept.
             suspended_ttl: seconds after which a run nobody answered is cancelled.
+            tags: those this worker of a fleet carries; who is the only one there is runs everything.
             overrides: functions that replace nodes' bodies, by node id; for tests.
+            trust: who signs here, and whose definitions are executed; by default the user's keys and list.
         """
-        self.registry = Registry(definitions, states.now)
+        self.registry = Registry(definitions, states.now, trust or UserTrust())
         self.bus = events or EventBus()
         self._store = states
         self._scheduler = scheduler
@@ -70,6 +75,7 @@ class Engine:
         self._shared = isinstance(scheduler, SharedScheduler)
         self._adopts = execute and not self._shared
         """Whether the runs started or acted on here are this process's to execute."""
+        self._tags = tuple(tags) if self._shared else None
         self._retention, self._suspended_ttl = retention, suspended_ttl
         self._clock = clock or SystemClock()
         self._name = name or f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
@@ -88,7 +94,7 @@ class Engine:
             self._streams = Streams(self._store, self.bus.publish, self._at_hand.seq_of)
             workshop = Workshop(
                 self._name, self._store, self._clock, self._streams, self._settled,
-                lease=self._lease, threads=self._threads,
+                lease=self._lease, threads=self._threads, tags=self._tags,
             )  # fmt: skip
             self._worker = Worker(
                 workshop, self._at_hand, self._settled, self._capacity, spreads=self._shared
@@ -105,7 +111,9 @@ class Engine:
             self._consuming = await stack.enter_async_context(AsyncExitStack())
             if isinstance(self._scheduler, SharedScheduler):
                 if self._execute:
-                    await self._scheduler.consume(self._consuming, self.accept, self._worker.room)
+                    await self._scheduler.consume(
+                        self._consuming, self.accept, self._worker.room, self._tags or ()
+                    )
             elif self._execute:
                 await self._scheduler.start(self._consuming, self.accept)
             await self._expire()
@@ -195,7 +203,7 @@ class Engine:
 
     def _commit(self, run: str, generation: int, step: Step) -> Commit:
         worker = self._name if self._execute else ""
-        return Commit(run, generation, (step,), worker, self._worker.want, self._lease)
+        return Commit(run, generation, (step,), worker, self._worker.want, self._lease, self._tags)
 
     async def _adopt(self, run: str, outcome: Outcome) -> None:
         """A run a person acted on is executed here, if this process executes."""

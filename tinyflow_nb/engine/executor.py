@@ -83,10 +83,11 @@ class ChainExecutor(Engine):
             RunExists: `run_id` is another run.
             InvalidOperation: `run_id` has characters no id may have.
             InputError, UnknownChain, DefinitionError: nothing was started.
+            NotTrusted: it is published by somebody who is not trusted here; nothing was started.
         """
         if run_id and not RUN_ID.fullmatch(run_id):
             raise InvalidOperation(f"{run_id!r} can't be a run's id: letters, digits and . _ : - make one")
-        definition, ref = await self.registry.resolve(chain)
+        definition, ref = await self.registry.submit(chain)
         plan = self._at_hand.plan(definition, bindings)
         checked = check_inputs(definition, inputs or {})
         text = inputs_text(definition, checked)
@@ -103,7 +104,7 @@ class ChainExecutor(Engine):
             now = self._store.now()
             new = NewRun(
                 run, definition.hash, ref, text, now + limit if limit else None, context,
-                self._name if self._execute else "", self._worker.want, self._lease,
+                self._name if self._execute else "", self._worker.want, self._lease, self._tags,
             )  # fmt: skip
             outcome = await self._store.create(new, plan.shape)
             if outcome is not None:
@@ -316,6 +317,28 @@ class ChainExecutor(Engine):
         """
         if not await self._store.delete(run_id):
             raise UnknownRun(self._unknown_run(run_id))
+
+    async def cleanup(self, older: float, *, chain: str = "", status: str = "") -> int:
+        """Forget runs that ended more than `older` seconds ago, and say how many. All go by themselves
+        once the settings' `retention` is over.
+
+        Args:
+            chain: only of this one, a name or a name with its version.
+            status: only of this one.
+
+        Raises:
+            SettingsError: a run has no such status.
+        """
+        ended_before = self._store.now() - older
+        forgotten, cursor = 0, ""
+        while True:
+            page = await self.runs(chain=chain, status=status, limit=200, cursor=cursor)
+            for run in page.runs:
+                if run.finished_at is not None and run.finished_at < ended_before:
+                    forgotten += await self._store.delete(run.id)
+            if not page.next:
+                return forgotten
+            cursor = page.next
 
     # ------------------------------------------------------------------ chains
 

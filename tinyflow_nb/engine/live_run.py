@@ -50,6 +50,7 @@ class AtHand:
         self._overrides = overrides
         self._plans: dict[tuple[str, str], Plan] = {}
         self._runs: dict[str, LiveRun] = {}
+        self._epoch = -1
 
     def plan(self, definition: ChainDefinition, bindings: Mapping[str, Any] | None) -> Plan:
         """Raises DefinitionError: it can't be loaded here."""
@@ -65,7 +66,12 @@ class AtHand:
 
         Args:
             generation: the one to work on; another process may have begun it.
+
+        Raises:
+            DefinitionError: its code can't be loaded here.
+            NotTrusted: nobody who is trusted here signed it.
         """
+        self.epoch()
         live = self._runs.get(run)
         if live is not None and live.generation >= generation:
             return live
@@ -73,7 +79,8 @@ class AtHand:
         if header is None:
             return None
         try:
-            definition = await self._registry.get(header.definition)
+            name = header.chain.partition("@")[0]
+            definition = await self._registry.vetting.passed(header.definition, name, run)
         except UnknownChain:
             return None
         plan = self.plan(definition, header.context.get("bindings"))
@@ -85,6 +92,15 @@ class AtHand:
         live.seq = header.seq
         self.keep(live)
         return live
+
+    def epoch(self) -> int:
+        """Changes when somebody is trusted or revoked; then nothing is at hand any more."""
+        epoch = self._registry.vetting.epoch()
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._plans.clear()
+            self._runs.clear()
+        return epoch
 
     def keep(self, live: LiveRun) -> None:
         _keep(self._runs, live.run, live, RUNS)

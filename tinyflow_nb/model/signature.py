@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from typing import NamedTuple, Self
 
 from tinyflow_nb.model.definition import ChainDefinition
 
+FINGERPRINT = "SHA256:"
+KEY_PREFIX = b"\0\0\0\x0bssh-ed25519\0\0\0 "
+"""What OpenSSH writes before the 32 bytes of a public key."""
 PURPOSE = b"tinyflow-nb signed definition 1\n"
 """No signature made for anything else can be taken for one of these."""
 
@@ -31,9 +35,24 @@ class Signature(NamedTuple):
     def message(self, definition: ChainDefinition) -> bytes:
         """The bytes that are signed: everything here but the signature, and what it is about."""
         about = [
-            definition.hash, definition.schema_version, self.name, self.digest, self.key, self.author, self.at,
+            definition.hash, definition.schema_version,
+            self.name, self.digest, self.key, self.author, self.at,
         ]  # fmt: skip
         return PURPOSE + json.dumps(about, separators=(",", ":")).encode()
+
+    @property
+    def signer(self) -> str:
+        """Who says to have signed, for a reader: a name of its own choice, and the key's fingerprint."""
+        plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.author[:100])
+        return f"{plain or 'somebody without a name'} ({self.fingerprint or 'no valid key'})"
+
+    @property
+    def fingerprint(self) -> str:
+        """`SHA256:...` of the key; "" if it is no key."""
+        try:
+            return fingerprint(self.key)
+        except ValueError:
+            return ""
 
     def to_json(self) -> str:
         """One line of ASCII."""
@@ -59,6 +78,29 @@ class SignedDefinition(NamedTuple):
     text: str
     """The definition's JSON that belongs to this signature."""
     signature: Signature
+
+
+def fingerprint(key: str) -> str:
+    """`SHA256:...`, as `ssh-keygen -l` shows it.
+
+    Raises:
+        ValueError: it is no Ed25519 key, or not written as one is.
+    """
+    hashed = hashlib.sha256(key_blob(key)).digest()
+    return FINGERPRINT + base64.b64encode(hashed).decode().rstrip("=")
+
+
+def key_blob(key: str) -> bytes:
+    """`KEY_PREFIX` and the 32 bytes of a public key; raises ValueError as `fingerprint`."""
+    try:
+        blob = base64.b64decode(key, validate=True)
+    except ValueError:
+        blob = b""
+    if len(blob) != len(KEY_PREFIX) + 32 or not blob.startswith(KEY_PREFIX):
+        raise ValueError(f"{key[:80]!r} is no Ed25519 key")
+    if base64.b64encode(blob).decode() != key:
+        raise ValueError(f"{key!r} is not written as a key is")
+    return blob
 
 
 def digest_of(text: str) -> str:

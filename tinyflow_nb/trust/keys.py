@@ -5,25 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import hashlib
-import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyflow_nb.errors import SettingsError
+from tinyflow_nb.model.signature import FINGERPRINT, KEY_PREFIX, fingerprint, key_blob
 from tinyflow_nb.trust.files import locked, write_private
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 KIND = "ssh-ed25519"
-_PUBLIC = b"\0\0\0\x0bssh-ed25519\0\0\0 "
-"""What stands before the 32 bytes of a public key."""
 _PRIVATE = bytes.fromhex("302e020100300506032b657004220420")
-"""The same, of a private key by PKCS 8."""
+"""What stands before the 32 bytes of a private key by PKCS 8."""
 _PEM = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----")
-FINGERPRINT = "SHA256:"
 
 
 def public_key(key: str) -> Ed25519PublicKey:
@@ -34,34 +30,12 @@ def public_key(key: str) -> Ed25519PublicKey:
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    return Ed25519PublicKey.from_public_bytes(_blob(key)[len(_PUBLIC) :])
-
-
-def _blob(key: str) -> bytes:
-    try:
-        blob = base64.b64decode(key, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError(f"{key!r} is no key") from None
-    if len(blob) != len(_PUBLIC) + 32 or not blob.startswith(_PUBLIC):
-        raise ValueError(f"{key!r} is no Ed25519 key")
-    if base64.b64encode(blob).decode() != key:
-        raise ValueError(f"{key!r} is not written as a key is")
-    return blob
+    return Ed25519PublicKey.from_public_bytes(key_blob(key)[len(KEY_PREFIX) :])
 
 
 def public_part(private: Ed25519PrivateKey) -> str:
     """The public key as `Signature.key` has it."""
-    return base64.b64encode(_PUBLIC + private.public_key().public_bytes_raw()).decode()
-
-
-def fingerprint(key: str) -> str:
-    """`SHA256:...`, as `ssh-keygen -l` shows it.
-
-    Raises:
-        ValueError: it is no key.
-    """
-    hashed = hashlib.sha256(_blob(key)).digest()
-    return FINGERPRINT + base64.b64encode(hashed).decode().rstrip("=")
+    return base64.b64encode(KEY_PREFIX + private.public_key().public_bytes_raw()).decode()
 
 
 def fingerprint_of(text: str) -> str:

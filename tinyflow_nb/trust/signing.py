@@ -9,13 +9,12 @@ import os
 import socket
 import threading
 import time
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyflow_nb.errors import NotTrusted, SettingsError
 from tinyflow_nb.model.definition import ChainDefinition
-from tinyflow_nb.model.signature import Signature, digest_of
+from tinyflow_nb.model.signature import Signature, digest_of, fingerprint
 from tinyflow_nb.settings import TrustSettings, get_settings
 from tinyflow_nb.trust import keys
 from tinyflow_nb.trust.files import own_folder
@@ -52,10 +51,10 @@ class UserTrust:
             SettingsError: there is no usable key.
         """
         private, public = self._signer()
-        if self._is_revoked(keys.fingerprint(public)):  # another process may have made another key
+        if self._is_revoked(fingerprint(public)):  # another process may have made another key
             self._pair = None
             private, public = self._signer()
-        mine = keys.fingerprint(public)
+        mine = fingerprint(public)
         if self._is_revoked(mine):
             raise NotTrusted(
                 f"your own key {mine} is revoked here, so nothing can be submitted with it",
@@ -72,18 +71,14 @@ class UserTrust:
         Raises:
             SettingsError: who is trusted can't be found out.
         """
-        try:
-            mark = keys.fingerprint(signature.key)
-        except ValueError:
-            return "its signature has no key"
-        told = f"{shown_author(signature.author)} ({mark})"
-        if not is_genuine(signature, definition):
-            return f"it was altered after {told} signed it"
+        mark = signature.fingerprint
+        if not mark or not is_genuine(signature, definition):
+            return f"it was altered after {signature.signer} signed it"
         if self._is_revoked(mark):
-            return f"it is signed by {told}, whose key is revoked here"
+            return f"it is signed by {signature.signer}, whose key is revoked here"
         if self.is_trusted(mark):
             return ""
-        return f"it is signed by {told}, who is not trusted here"
+        return f"it is signed by {signature.signer}, who is not trusted here"
 
     def epoch(self) -> int:
         """Moves on when the list changes: what was trusted before has to be asked for again."""
@@ -98,7 +93,7 @@ class UserTrust:
 
     def own_fingerprint(self) -> str:
         """Of the key that signs here; it is made if there is none. Raises SettingsError."""
-        return keys.fingerprint(self._signer()[1])
+        return fingerprint(self._signer()[1])
 
     def own_line(self) -> str:
         """The same key as the line others add to trust it. Raises SettingsError."""
@@ -138,7 +133,9 @@ class UserTrust:
         """
         mark = _mark(key, "the key to trust")
         if mark in self._revoked():
-            raise SettingsError(f"{mark} is revoked by the settings: take it out of `revoked` of [trust] first")
+            raise SettingsError(
+                f"{mark} is revoked by the settings: take it out of `revoked` of [trust] first"
+            )
         self._trusted_list.put(mark, name, "trusted")
         return Signer(mark, name, "trusted", "file")
 
@@ -161,7 +158,7 @@ class UserTrust:
         """
         if self._settings.key_variable or self._settings.key_file:
             raise SettingsError("the settings of [trust] name the signing key: renew it where it comes from")
-        old = keys.fingerprint(self._signer()[1])
+        old = fingerprint(self._signer()[1])
         if not self._is_revoked(old):
             self._trusted_list.put(old, self.author, "trusted")
         keys.make_key_file(self._key_file, anew=True)
@@ -207,7 +204,7 @@ class UserTrust:
         pair = self._pair or self._given_pair()
         own = keys.read_key_file(self._key_file)
         publics = ([pair[1]] if pair else []) + ([keys.public_part(own)] if own else [])
-        return {keys.fingerprint(public) for public in publics}
+        return {fingerprint(public) for public in publics}
 
     def _signer(self) -> tuple[Ed25519PrivateKey, str]:
         """The private key and its public part."""
@@ -224,7 +221,9 @@ class UserTrust:
         if settings.key_variable:
             text = os.environ.get(settings.key_variable)
             if not text:
-                raise SettingsError(f"the variable {settings.key_variable}, named by [trust], holds no signing key")
+                raise SettingsError(
+                    f"the variable {settings.key_variable}, named by [trust], holds no signing key"
+                )
             private = keys.read_private(text, f"the variable {settings.key_variable}")
         elif settings.key_file:
             found = keys.read_key_file(Path(settings.key_file).expanduser())
@@ -246,12 +245,6 @@ def is_genuine(signature: Signature, definition: ChainDefinition) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return signature.name == definition.name
-
-
-def shown_author(author: str) -> str:
-    """A stranger's name for oneself, without what a terminal or a page would obey."""
-    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in author)
-    return plain[:LONGEST_NAME] or "somebody without a name"
 
 
 def _mark(key: str, what: str) -> str:
