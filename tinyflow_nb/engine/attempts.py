@@ -119,7 +119,8 @@ class Attempts:
     def _keep(self) -> None:
         while not self._stopping.wait(self._lease / 3):
             now = self._clock.now()
-            due = [a for a in list(self._running) if now - a.since >= self._lease / 4 and now < a.deadline]
+            fresh = self._lease / 4
+            due = [a for a in list(self._running) if not 0 <= now - a.since < fresh and now < a.deadline]
             if not due:
                 continue
             keys = {(a.claim.run, a.claim.unit, a.claim.token): a for a in due}
