@@ -21,7 +21,7 @@ def main() -> int:
     p.add_argument("--workers", type=int, default=4)
     p.add_argument("--scheduler", choices=[*SCHEDULERS, "both"], default="redis")
     p.add_argument("--faults", default=",".join(KINDS), help="some of: %(default)s")
-    p.add_argument("--at-once", type=int, default=16, help="runs on their way at once")
+    p.add_argument("--at-once", type=int, default=24, help="runs on their way at once")
     p.add_argument("--width", type=int, default=100, help="of the widest chain")
     given = p.parse_args()
     kinds = tuple(given.faults.split(","))

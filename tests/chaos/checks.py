@@ -17,8 +17,10 @@ from tinyflow_nb import ChainExecutor, ChainState, Event, NodeState
 LASTING = re.compile(r"tf:\{(s\d\d|reg|wake)\}:(runs|done|definitions|schema|waiting|due)")
 """Keys that are about no one run and may stay for ever."""
 OF_A_RUN = re.compile(r"tf:\{s\d\d\}:r:")
-EXPECTED = ("StoreError", "LinkLost", "ConnectionRefusedError", "ConnectionResetError")
-"""How a log may end a traceback, while a server is away."""
+EXPECTED = ("StoreError", "LinkLost", "AioRpcError")
+"""What a logged traceback may be about: a server that is away."""
+RAISED = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Lost|Group)\b")
+"""The line of a traceback that names the exception."""
 WORKER_LOST = "WorkerLost"
 DEATHS = 3
 
@@ -142,8 +144,6 @@ def _lines(reply: str) -> list[str]:
 def logged(worker: Worker) -> list[str]:
     """What a worker says that it should not, or need not."""
     wrong = []
-    if worker.died:
-        wrong.append(f"worker {worker.name} died by itself: exit code {worker.process.returncode}")
     for text in worker.log.read_text("utf-8", "replace").splitlines():
         try:
             line: dict[str, Any] = json.loads(text)
@@ -151,7 +151,7 @@ def logged(worker: Worker) -> list[str]:
             if not worker.was_killed:
                 wrong.append(f"worker {worker.name} printed: {text[:300]}")
             continue
-        last = line.get("traceback", "").strip().rpartition("\n")[2]
-        if last and not any(name in last.partition(":")[0] for name in EXPECTED):
-            wrong.append(f"worker {worker.name} logged {line['message'][:200]}: {last[:300]}")
+        raised = [text for text in line.get("traceback", "").split("\n") if RAISED.match(text)]
+        if raised and not any(name in raised[-1] for name in EXPECTED):
+            wrong.append(f"worker {worker.name} logged {line['message'][:200]}: {raised[-1][:300]}")
     return wrong

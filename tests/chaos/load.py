@@ -37,7 +37,9 @@ class Run:
 
 
 class Load:
-    def __init__(self, client: ChainExecutor, ledger: Path, next_shape: Callable[[], Shape], seed: int) -> None:
+    def __init__(
+        self, client: ChainExecutor, ledger: Path, next_shape: Callable[[], Shape], seed: int
+    ) -> None:
         self.runs: list[Run] = []
         self._client = client
         self._ledger = ledger

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections import Counter, defaultdict
@@ -51,6 +52,7 @@ async def perform(terms: Terms) -> bool:
         stage = Stage(folder, terms.scheduler, lease=LEASE, retention=RETENTION, rate=rate)
         try:
             _say(f"{terms.scheduler}: seed {terms.seed}, in {folder}")
+            logging.basicConfig(filename=folder / "client.log", level=logging.WARNING, force=True)
             await asyncio.to_thread(stage.open)
             wrong, figures = await _perform(stage, terms, kinds)
         finally:
@@ -110,7 +112,9 @@ async def _perform(stage: Stage, terms: Terms, kinds: tuple[str, ...]) -> tuple[
         "faults " + " ".join(f"{kind} {times}" for kind, times in sorted(kinds_done.items())),
     ]  # fmt: skip
     times = recovered(faults.done, load.runs, checks.events, ledger)
-    figures.append("recovery median/worst s " + " ".join(f"{k} {_short(v)}" for k, v in sorted(times.items())))
+    figures.append(
+        "recovery median/worst s " + " ".join(f"{k} {_short(v)}" for k, v in sorted(times.items()))
+    )
     return wrong, ", ".join(figures)
 
 

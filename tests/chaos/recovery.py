@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
@@ -40,9 +39,7 @@ def recovered(
             found[fault.kind] += _units_taken_up(fault, executions, events)
         else:
             found[fault.kind] += _runs_moving_on(fault, runs, events)
-    return {
-        kind: Recovered(len(times), median(times), max(times)) for kind, times in found.items() if times
-    }
+    return {kind: Recovered(len(times), median(times), max(times)) for kind, times in found.items() if times}
 
 
 def _units_taken_up(
@@ -63,10 +60,5 @@ def _units_taken_up(
 def _runs_moving_on(fault: Done, runs: Sequence[Run], events: Mapping[str, list[Event]]) -> Iterator[float]:
     for run in runs:
         times = [e.at for e in events.get(run.id, ())]
-        if not run.shape.is_measured or not times or not times[0] < fault.at < times[-1]:
-            continue
-        next_one = times[bisect.bisect_right(times, fault.at)]
-        if next_one < fault.back:
-            next_one = next((at for at in times if at >= fault.back), math.nan)
-        if not math.isnan(next_one):
-            yield next_one - fault.back
+        if run.shape.is_measured and times and times[0] < fault.back < times[-1]:
+            yield times[bisect.bisect_right(times, fault.back)] - fault.back

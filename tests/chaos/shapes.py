@@ -54,7 +54,7 @@ def _line() -> str:
         kind, rest = ("def", "time.sleep") if i % 3 == 2 else ("async def", "await asyncio.sleep")
         nodes.append(
             f"{kind} n{i}({before}ledger: str, ctx: ExecutionContext) -> list[str]:\n"
-            f"    with _told(ledger, ctx) as nonce:\n        {rest}(0.1)\n        return {grown}\n"
+            f"    with _told(ledger, ctx) as nonce:\n        {rest}(0.25)\n        return {grown}\n"
         )
     return "\n".join(nodes)
 
@@ -62,13 +62,14 @@ def _line() -> str:
 def _fan(width: int) -> str:
     nodes = [
         f"async def b{i}(ledger: str, ctx: ExecutionContext) -> int:\n"
-        f"    with _told(ledger, ctx):\n        await asyncio.sleep({0.02 + 0.01 * (i % 10):.2f})\n"
+        f"    with _told(ledger, ctx):\n        await asyncio.sleep({0.1 + 0.05 * (i % 10):.2f})\n"
         f"        return {i}\n"
         for i in range(width)
     ]
     names = [f"b{i}" for i in range(width)]
     nodes.append(
-        f"async def total({', '.join(f'{n}: int' for n in names)}, ledger: str, ctx: ExecutionContext) -> int:\n"
+        f"async def total({', '.join(f'{n}: int' for n in names)},"
+        " ledger: str, ctx: ExecutionContext) -> int:\n"
         f"    with _told(ledger, ctx):\n        return {' + '.join(names)}\n"
     )
     return "\n".join(nodes)
@@ -80,7 +81,7 @@ docs: list[int]
 @node(each="d in docs", max_concurrency=8)
 async def part(d: int, ledger: str, ctx: ExecutionContext) -> int:
     with _told(ledger, ctx):
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
         return d * d
 
 async def total(part: list[int], ledger: str, ctx: ExecutionContext) -> int:
@@ -92,7 +93,7 @@ ROUNDS = """
 @node(until="better >= 5", max_rounds=8)
 async def better(ledger: str, ctx: ExecutionContext, better: int = 0) -> int:
     with _told(ledger, ctx):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
         return better + 1
 
 async def last(better: int, ledger: str, ctx: ExecutionContext) -> int:
@@ -161,7 +162,7 @@ STREAM = """
 async def words(ledger: str, ctx: ExecutionContext) -> AsyncIterator[str]:
     with _told(ledger, ctx):
         for i in range(8):
-            await asyncio.sleep(0.04)
+            await asyncio.sleep(0.1)
             yield f"w{i} "
 
 async def last(words: str, ledger: str, ctx: ExecutionContext) -> int:

@@ -128,12 +128,12 @@ class Stage:
         worker.kill()
 
     async def end_workers(self) -> list[str]:
-        """Tell them to end, as an operator would; what was wrong with how they did."""
+        """Tell them to end, as an operator would; what was wrong with how they did, or that they had."""
+        wrong = [f"worker {w.name} died by itself: {w.process.returncode}" for w in self.workers if w.died]
+        self.workers = [w for w in self.workers if not w.died]
         for worker in self.workers:
-            if not worker.died:
-                worker.process.terminate()
+            worker.process.terminate()
         await until(lambda: all(w.process.poll() is not None for w in self.workers), ENDS_WITHIN)
-        wrong = []
         for worker in self.workers:
             if worker.process.poll() is None:
                 wrong.append(f"worker {worker.name} did not end within {ENDS_WITHIN:g} s of SIGTERM")
