@@ -134,6 +134,8 @@ class Settings(BaseSettings):
     """Threads for `def` nodes in one process."""
     max_concurrent_nodes: int = Field(1_000, ge=1)
     """Nodes one process runs at once."""
+    tags: tuple[str, ...] = ()
+    """Those this worker of a fleet carries: it runs nodes whose `tags=` are all among them."""
 
     @classmethod
     def settings_customise_sources(

@@ -32,6 +32,8 @@ KEPT_SECONDS = 86_400
 BATCH = 16
 """Wake-ups taken at once, at most: the others are for other workers."""
 BLOCK_SECONDS = 5
+HORIZON = 60.0
+"""Seconds. What is due later is left to the sweep: a run may wait a month for a person."""
 PAUSE_SECONDS = 0.5
 """After trouble with the server."""
 
@@ -48,7 +50,7 @@ class RedisScheduler:
         """
         self._servers = Servers(parse(address))
         self._index = index
-        self._timers = Timers(clock, index.now, lambda trigger: self.schedule([trigger]))
+        self._timers = Timers(clock, index.now, lambda trigger: self.schedule([trigger]), HORIZON)
         self._out: list[str] = []
         self._some_out = asyncio.Event()
         self._link: Link | None = None
@@ -73,7 +75,7 @@ class RedisScheduler:
         loop = asyncio.get_running_loop()
         tasks = [
             loop.create_task(self._take(accept, room)),
-            loop.create_task(sweep(self._index, accept, room)),
+            loop.create_task(sweep(self._index, accept, room, tags)),
         ]
 
         async def stop() -> None:

@@ -30,7 +30,8 @@ class RunImage(RunClaims):
         made_ready = [self.unit(id) for id in self.shape.entry]
         for unit in made_ready:
             self._make_ready(unit)
-        return self._outcome(made_ready, self.new.worker, self.new.want, self.new.lease, at)
+        new = self.new
+        return self._outcome(made_ready, new.worker, new.want, new.lease, new.tags, at)
 
     # ------------------------------------------------------------------ commits
 
@@ -73,7 +74,7 @@ class RunImage(RunClaims):
             elif self.status is SUSPENDED:
                 self.status = RUNNING
                 self._tell(EventType.CHAIN_RESUMED, "", at, {})
-        return self._outcome(made_ready, commit.worker, commit.want, commit.lease, at)
+        return self._outcome(made_ready, commit.worker, commit.want, commit.lease, commit.tags, at)
 
     def _settle(self, step: Settle, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
