@@ -16,6 +16,7 @@ from tinyflow_nb.doctor.finding import Finding, error, ok, warning
 from tinyflow_nb.doctor.patient import Patient
 from tinyflow_nb.errors import MissingExtra, ServiceError, SettingsError
 from tinyflow_nb.services.topics import GROUPS, TOPICS
+from tinyflow_nb.settings import get_settings
 
 if TYPE_CHECKING:
     from tinyflow_nb.schedulers.rocketmq_client import Client
@@ -134,8 +135,7 @@ async def _client(patient: Patient) -> Client:
     """Raises MissingExtra, SettingsError."""
     from tinyflow_nb.schedulers.rocketmq_client import Client
 
-    client = Client(patient.scheduler)
-    patient.stack.callback(client.close)
+    client = Client(patient.scheduler, get_settings().rocketmq)
     await client.library()
     return client
 
