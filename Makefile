@@ -3,6 +3,8 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# npm of the dev extra: building the front end is for who changes it, installing needs none of it.
+NPM := $(BIN)/python scripts/npm.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 LOCKED := $(PIP) --no-deps --require-hashes
 BUILD := build
@@ -10,10 +12,10 @@ BUILD := build
 WHEEL := $(BUILD)/wheel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-broker bench lint format pictures lock clean wheel debian
+.PHONY: help setup demo lab test test-broker bench lint format front-end pictures lock clean wheel debian
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.setup ## Set up .venv with everything the demo and the notebooks need
 
@@ -32,14 +34,18 @@ test-broker: wheel debian ## Run the tests that need a real RocketMQ, which they
 bench: $(VENV)/.dev ## Measure against the bare floor and the other engines that are set up
 	$(BIN)/python bench/run.py
 
-lint: $(VENV)/.dev ## Check style and types alone
+lint: $(VENV)/.dev widgets/node_modules/.package-lock.json ## Check style and types alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(NPM) run --silent check
 
 format: $(VENV)/.dev ## Format the code and sort the imports
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+front-end: widgets/node_modules/.package-lock.json ## Bundle widgets/src into the one module that notebooks load
+	$(NPM) run --silent build
 
 pictures: setup ## Draw docs/pictures again, by the program itself
 	$(BIN)/python scripts/pictures.py
@@ -57,6 +63,10 @@ wheel: $(VENV)/.dev
 
 debian:
 	@scripts/debian.sh
+
+widgets/node_modules/.package-lock.json: widgets/package-lock.json $(VENV)/.dev
+	$(NPM) ci --silent
+	@touch $@
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -127,6 +127,25 @@ class UnknownChain(TinyflowError):
     """No chain, version or definition of that name is published here."""
 
 
+class NotTrusted(TinyflowError):
+    """Nobody who is trusted here signed the definition, so nothing of it was executed (SEMANTICS 44).
+
+    `reason` says in one line why not, `remedy` what to do. `diff` is what changed since the last trusted
+    version of that name, or the whole source; `author` and `fingerprint` are the signer's, if there is one.
+    """
+
+    def __init__(
+        self, reason: str, *, remedy: str, chain: str = "", author: str = "", fingerprint: str = "",
+        diff: str = "",
+    ) -> None:  # fmt: skip
+        super().__init__(f"{reason}\n{remedy}")
+        self.reason, self.remedy, self.chain = reason, remedy, chain
+        self.author, self.fingerprint, self.diff = author, fingerprint, diff
+
+    def _render_traceback_(self) -> list[str]:
+        return [*super()._render_traceback_(), *([self.diff] if self.diff else [])]
+
+
 class RunExists(TinyflowError):
     """A run of that id exists with another definition or other inputs (SEMANTICS 17)."""
 

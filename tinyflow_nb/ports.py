@@ -6,7 +6,9 @@ Every method may raise StoreError; then nothing was changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.context import ExecutionContext
     from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
     from tinyflow_nb.model.events import Event
+    from tinyflow_nb.model.lanes import Carried
     from tinyflow_nb.model.shape import Shape
+    from tinyflow_nb.model.signature import SignedDefinition, Signature
     from tinyflow_nb.model.state import ChainState, RunPage
     from tinyflow_nb.model.status import Status
     from tinyflow_nb.model.trigger import Trigger
@@ -37,12 +41,23 @@ class Clock(Protocol):
 class DefinitionStore(Protocol):
     """Definitions by content hash, and the names and versions that point to them."""
 
-    async def put(self, definition: ChainDefinition) -> None:
-        """Keep it under its hash; the same hash again changes nothing, but shows that it is of use: one
+    async def put(self, definition: ChainDefinition, signature: Signature) -> None:
+        """Keep it under its hash, with the signature beside those of other signers and other names; one
+        by the same key for the same name is replaced. That it is put again shows that it is of use: one
         that no run and no version names may be forgotten a day after it was last put."""
         ...
 
-    async def get(self, hash: str) -> ChainDefinition | None: ...
+    async def get(self, hash: str) -> ChainDefinition | None:
+        """To look at: who put it is not asked, so nothing of it may be executed.
+
+        Raises:
+            DefinitionError: somebody altered it, so that it is none any more.
+        """
+        ...
+
+    async def signed(self, hash: str) -> list[SignedDefinition]:
+        """Every signature of it, each with the very text it was put with; in no order, and unchecked."""
+        ...
 
     async def publish(self, name: str, hash: str) -> int:
         """Make it the current version of `name`, atomically; returns the version.
@@ -58,6 +73,30 @@ class DefinitionStore(Protocol):
 
     async def published(self, name: str | None = None) -> list[PublishedVersion]:
         """Every version of a name, newest first; without a name the current one of each."""
+        ...
+
+
+class Trust(Protocol):
+    """Who signs what is submitted here, and whose definitions are executed here (SEMANTICS 44).
+
+    Every method may raise SettingsError: keys or lists can't be used; then nothing is executed.
+    """
+
+    def sign(self, definition: ChainDefinition) -> Signature:
+        """Vouch for a definition that is submitted here.
+
+        Raises:
+            NotTrusted: the key that signs here is trusted here no more.
+        """
+        ...
+
+    def distrust(self, signature: Signature, definition: ChainDefinition) -> str:
+        """Why a definition is not executed here on the strength of this signature; "" if it is. That the
+        definition is what `digest` says was checked before."""
+        ...
+
+    def epoch(self) -> int:
+        """Changes when an earlier answer of `distrust` may be another now. Asked often."""
         ...
 
 
@@ -92,9 +131,11 @@ class StateStore(Protocol):
         """Apply all steps, or none: None if one is stale (token, generation or status moved on)."""
         ...
 
-    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
-        """Take the unit a trigger names, if the trigger still names its state and nobody holds it;
-        the claim is in the outcome.
+    async def claim(
+        self, trigger: Trigger, worker: str, lease: float, tags: Carried = None
+    ) -> Outcome | None:
+        """Take the unit a trigger names, if the trigger still names its state, nobody holds it and it
+        asks for no tags but these; the claim is in the outcome.
 
         A RUNNING unit may be taken once its lease has expired (`now >= expires`) or its holder is
         known to be dead; until somebody does, the holder may go on and commit (SEMANTICS 20).
@@ -179,6 +220,7 @@ class RunHeader(NamedTuple):
     context: dict[str, Any]
     error: dict[str, Any] | None
     seq: int
+    created_at: float
 
 
 class TriggerScheduler(Protocol):
@@ -201,6 +243,11 @@ class SharedScheduler(Protocol):
 
     What gets lost on the way is found in the store's DueIndex: then it comes late, not never.
     """
+
+    trouble: str
+    """Why it brings nothing at present, in one line; "" while it does."""
+    counts: Counter[str]
+    """Messages since it was made: `sent`, `unsent`, `taken`, and of those `dropped`, that nobody could read."""
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Be able to `schedule`; all that a process needs which only submits."""
@@ -229,6 +276,11 @@ class SharedScheduler(Protocol):
         ...
 
 
+MESSAGE_ID: ContextVar[str] = ContextVar("message_id", default="")
+"""Of the message that brought what is worked on, if one did; a scheduler sets it while it accepts."""
+
+
+@runtime_checkable
 class DueIndex(Protocol):
     """What a store has whose runs belong to everybody (SEMANTICS 27)."""
 
@@ -236,15 +288,60 @@ class DueIndex(Protocol):
         """The store's clock."""
         ...
 
-    async def due(self, older: float = 0.0, again: float = 10.0, limit: int = 100) -> list[Trigger]:
-        """What is due in any run and waits for a worker: unclaimed units, timers, expired leases,
-        deadlines.
+    async def due(
+        self, older: float = 0.0, again: float = 10.0, limit: int = 100, tags: Sequence[str] = ()
+    ) -> list[Trigger]:
+        """What is due in any run and waits for a worker: unclaimed units, timers, expired leases.
 
         Args:
             older: seconds it has been due for, at least.
             again: seconds until it is given again, to anybody, if it is still so.
-            limit: runs looked at, of each part of the store.
+            limit: runs looked at, of each part of the store and each lane.
+            tags: what the worker carries that asks; what asks for others is left to others.
         """
+        ...
+
+    async def deadlines(self, older: float = 0.0, again: float = 10.0) -> list[Trigger]:
+        """The same, of the deadlines of runs that are over: passing one takes no room."""
+        ...
+
+    async def backlog(self) -> int:
+        """Units nobody has taken, of any run; those of the first thousand runs of each part."""
+        ...
+
+
+class WorkerInfo(NamedTuple):
+    """What a worker of a fleet tells of itself."""
+
+    name: str
+    host: str
+    pid: int
+    started_at: float
+    """Unix seconds of the store's clock, as all times here."""
+    seen_at: float
+    tags: tuple[str, ...]
+    capacity: int
+    """Units it works on at once."""
+    busy: int
+    """Of them, those at work now."""
+    version: str
+    """Of tinyflow-nb."""
+    python: str
+    scheduler: str
+    unfit: dict[str, str]
+    """By definition hash, why it can't execute that chain's runs (SEMANTICS 23)."""
+
+
+@runtime_checkable
+class Roster(Protocol):
+    """Who executes a shared store's runs."""
+
+    async def report(self, worker: WorkerInfo, ttl: float) -> None:
+        """It is alive, and counts as such for `ttl` seconds from now; 0: it is going."""
+        ...
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Those alive, by name."""
         ...
 
 

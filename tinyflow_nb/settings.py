@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as Unreadable
 
@@ -46,6 +46,56 @@ class NamedModel(BaseModel):
     """NAME of the environment variable that holds the API key; never the key itself."""
 
 
+class TrustSettings(BaseModel):
+    """The `[trust]` table: who signs what is submitted here, and whose definitions are executed here.
+
+    It counts in the user's own file and in variables, never in a project's file: a folder that somebody
+    else made must not decide whose code runs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    author: str = ""
+    """What signatures say who made them; by default user@host."""
+    key_file: str = ""
+    """A private Ed25519 key to sign with, PKCS 8 or OpenSSH, instead of the user's own."""
+    key_variable: str = Field("", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
+    """NAME of the environment variable that holds such a key (for CI); never the key itself."""
+    keys: dict[str, str] = {}
+    """Trusted signers by name: `ssh-ed25519 AAAA...` or `SHA256:...`."""
+    revoked: tuple[str, ...] = ()
+    """Signers that are trusted by nobody here, in the same forms."""
+
+
+class RocketMQSettings(BaseModel):
+    """The `[rocketmq]` table: how the RocketMQ scheduler talks to its servers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    endpoints: str = ""
+    """`host:8081`, or several addresses `1.2.3.4:8081;1.2.3.5:8081`: those of `scheduler = "rocketmq"`."""
+    access_key: str = ""
+    """Of the servers' access control; one in the address comes before it."""
+    secret_key: SecretStr = SecretStr("")
+    """Belongs to the access key."""
+    tls: bool = False
+    """Encrypt; the server's certificate is checked against the system's authorities."""
+    namespace: str = ""
+    """Of the servers: topics and groups of the same name are others in another one."""
+    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9_-]{0,40}$")
+    """Before the names of topics and groups: several fleets share a server."""
+    max_attempts: int = Field(3, ge=1, le=16)
+    """To send a message, at once one after another; then the sweep has to find what it names."""
+    send_timeout: int = Field(3, ge=1)
+    """One attempt of a request, in whole seconds."""
+    cached_messages: int = Field(16, ge=1, le=32)
+    """Taken by one request at most, if there is room for the units they name."""
+    cached_bytes: int = Field(4 * 1024 * 1024, ge=256 * 1024)
+    """The same in bytes; a message counts as the 256 KiB it may have."""
+    consumption_threads: int = Field(1, ge=1, le=16)
+    """Requests for messages under way at once, for each topic and lane."""
+
+
 class Settings(BaseSettings):
     """Every default in one table (SEMANTICS 46). Times are seconds, sizes bytes."""
 
@@ -59,10 +109,17 @@ class Settings(BaseSettings):
 
     store: str = Field(default_factory=_default_store)
     """Address of the store `connect()` opens: one SQLite file in the user's data folder."""
+    scheduler: str = ""
+    """How workers of a store in Redis hear of work, `redis` or `rocketmq://host:port`; other stores
+    need none."""
     default_model: str = "smollm2"
     """What a bare `@llm` calls."""
     models: dict[str, NamedModel] = {}
     """Models by a name of your own."""
+    rocketmq: RocketMQSettings = RocketMQSettings()
+    """How RocketMQ is reached and used, if it is the scheduler."""
+    trust: TrustSettings = TrustSettings()
+    """Keys that sign, and signers that are trusted."""
     lease: float = Field(30.0, gt=0)
     """How long a claim lasts unless its holder renews it."""
     node_timeout: float = Field(600.0, gt=0)
@@ -79,6 +136,8 @@ class Settings(BaseSettings):
     """Threads for `def` nodes in one process."""
     max_concurrent_nodes: int = Field(1_000, ge=1)
     """Nodes one process runs at once."""
+    tags: tuple[str, ...] = ()
+    """Those this worker of a fleet carries: it runs nodes whose `tags=` are all among them."""
 
     @classmethod
     def settings_customise_sources(
@@ -94,12 +153,16 @@ class Settings(BaseSettings):
 
 def settings_files() -> list[Path]:
     """The files that count, weakest first."""
-    found = [platformdirs.user_config_path("tinyflow-nb", appauthor=False) / FILE_NAME]
+    found = [_own_file()]
     here = Path.cwd()
     project = next((f for folder in (here, *here.parents) if (f := folder / FILE_NAME).is_file()), None)
     if project is not None:
         found.append(project)
     return [f for f in found if f.is_file()]
+
+
+def _own_file() -> Path:
+    return platformdirs.user_config_path("tinyflow-nb", appauthor=False) / FILE_NAME
 
 
 def load_settings() -> Settings:
@@ -112,7 +175,13 @@ def load_settings() -> Settings:
     origin: dict[tuple[str, ...], Path] = {}
     values: dict[str, Any] = {}
     for file in settings_files():
-        _join(values, _read(file), origin, file)
+        found = _read(file)
+        if "trust" in found and file != _own_file():
+            raise SettingsError(
+                f"{file}: a project's file can't say whom to trust; put [trust] into {_own_file()},"
+                " or use TINYFLOW_TRUST__* variables"
+            )
+        _join(values, found, origin, file)
     try:
         return Settings(**values)
     except Unreadable as error:
@@ -178,11 +247,16 @@ def _explain(error: dict[str, Any], origin: dict[tuple[str, ...], Path]) -> str:
     file = next((origin[part] for part in above if part in origin), None)
     where = f"variable {variable}" if variable else str(file)
     if error["type"] == "extra_forbidden":
-        table = NamedModel if path[0] == "models" and len(path) > 1 else Settings
+        tables: dict[str, type[BaseModel]] = {
+            "models": NamedModel,
+            "rocketmq": RocketMQSettings,
+            "trust": TrustSettings,
+        }
+        table = tables.get(path[0], Settings) if len(path) > 1 else Settings
         close = difflib.get_close_matches(path[-1], list(table.model_fields), n=1)
         known = f"did you mean {close[0]!r}?" if close else "known are: " + ", ".join(table.model_fields)
         return f"{where}: unknown key {key!r}; {known}"
-    if path[-1] == "key":  # somebody may have put the key itself there
+    if path[-1] in ("key", "key_variable"):  # somebody may have put the key itself there
         return f"{where}: {key} must be the name of the environment variable that holds the key"
     if path[-1] == "base_url":
         return f"{where}: {key} must start with http:// or https://"

@@ -10,6 +10,7 @@ from tinyflow_nb.errors import UnknownRun
 from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb_magics.arguments import Arguments, add_pair, did_you_mean, no_more_words, read_arguments
 from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
+from tinyflow_nb_magics.connection import connection, examined
 from tinyflow_nb_magics.help import CHEAT_SHEET, COMMAND_FLAGS, COMMANDS, HELP, LONG_HELP, NOT_YET
 from tinyflow_nb_magics.inputs import by_copy, read_inputs, read_value
 from tinyflow_nb_magics.magic_line import MagicError, Word
@@ -100,11 +101,19 @@ def run_command(shell: Any, line: str) -> Any:
 
 
 def _connect(called: Called) -> None:
+    scheduler, execute = called.arguments.value("--scheduler"), "--execute" in called.arguments.switches
     if called.arguments.words:
-        called.session.connect(called.word("an address"))
-    from tinyflow_nb.settings import get_settings
+        called.session.connect(called.word("an address"), scheduler, execute=execute)
+    elif scheduler or execute:
+        raise MagicError("%tinyflow connect needs an address: redis://host:6379/0 for a fleet")
+    for line in connection(called.session):
+        print(line)
 
-    print(f"Connected to {called.session.address or get_settings().store}")
+
+def _doctor(called: Called) -> None:
+    called.nothing()
+    for finding in examined(called.session).findings:
+        print(finding.told())
 
 
 def _run(called: Called) -> Any:
@@ -259,7 +268,8 @@ def _history(called: Called) -> Table:
 
 
 _COMMANDS: dict[str, Callable[[Called], Any]] = {
-    "connect": _connect, "run": _run, "attach": _attach, "show": _show, "runs": _runs, "waiting": _waiting,
+    "connect": _connect, "doctor": _doctor,
+    "run": _run, "attach": _attach, "show": _show, "runs": _runs, "waiting": _waiting,
     "resume": _resume, "stop": _stop, "retry": _retry, "publish": _publish, "chains": _chains,
     "history": _history,
 }  # fmt: skip

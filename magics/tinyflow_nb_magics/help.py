@@ -23,7 +23,7 @@ CELL_FLAGS = (
 )
 
 COMMANDS = {
-    "connect": ("[ADDRESS]", "use another store, or say which is used"),
+    "connect": ("[ADDRESS] [--scheduler A]", "use another store, or say which; --execute its runs here, too"),
     "run": ("NAME[@N] -i k=v", "start a run of a cell's or a published chain"),
     "attach": ("ID", "show a run live, and go on with it here"),
     "show": ("ID | NAME", "show a run or a chain; executes nothing"),
@@ -35,10 +35,15 @@ COMMANDS = {
     "publish": ("NAME", "make a cell's chain the current version of its name"),
     "chains": ("", "the published chains"),
     "history": ("NAME", "the versions of a published chain"),
+    "doctor": ("", "what is reachable, what lags or is missing, and what to do"),
 }
 """Each with what it takes, and what it does."""
 
 COMMAND_FLAGS = {
+    "connect": (
+        Flag("--scheduler", "value", "how a fleet's workers hear of work", "rocketmq://host:8081"),
+        Flag("--execute", "switch", "execute a fleet's runs in this notebook, too"),
+    ),
     "run": (INPUT, DEADLINE, WAIT),
     "resume": (INPUT, Flag("--node", "value", "which node is answered", "NAME")),
     "runs": (
@@ -47,7 +52,7 @@ COMMAND_FLAGS = {
     ),
 }
 
-NOT_YET = ("fork", "trust", "metrics", "doctor", "map")
+NOT_YET = ("fork", "trust", "metrics", "map")
 
 CELL_HELP = "\n".join(
     [

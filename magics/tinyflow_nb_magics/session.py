@@ -46,6 +46,10 @@ class Session:
     def __init__(self) -> None:
         self.address = ""
         """Of the store, as it was asked for; "" is the settings' own."""
+        self.scheduler = ""
+        """Of the fleet, as it was asked for."""
+        self.executes = True
+        """Whether runs are executed in this kernel; a fleet's only if that was asked for."""
         self.cell_runs: dict[str, CellRun] = {}
         """By the cell's name."""
         self._executor: ChainExecutor | None = None
@@ -65,7 +69,7 @@ class Session:
             StoreError, SettingsError: the store can't be used.
         """
         if self._executor is None:
-            self.connect(self.address)
+            self.connect(self.address, self.scheduler)
         assert self._executor is not None
         return self._executor
 
@@ -73,15 +77,23 @@ class Session:
     def is_open(self) -> bool:
         return self._executor is not None
 
-    def connect(self, address: str) -> None:
+    def connect(self, address: str, scheduler: str = "", *, execute: bool = False) -> None:
         """Use this store from now on. If it can't be opened, all stays as it is.
+
+        Args:
+            scheduler: of a fleet, as `connect` of the engine takes it.
+            execute: execute a fleet's runs here, too; those of other stores always are.
 
         Raises:
             StoreError, SettingsError
         """
+        from tinyflow_nb.settings import get_settings
+
+        executes = execute or not (address or get_settings().store).startswith("redis")
         with self._lock:
-            opened = self.call(self._open(address))
-            before, self._executor, self.address = self._executor, opened, address
+            opened = self.call(self._open(address, scheduler, executes))
+            before, self._executor = self._executor, opened
+            self.address, self.scheduler, self.executes = address, scheduler, executes
             if before is not None:
                 self.cell_runs.clear()
                 self.call(self._close(before))
@@ -129,10 +141,10 @@ class Session:
             self._loop = self._thread = None
 
     @staticmethod
-    async def _open(address: str) -> ChainExecutor:
+    async def _open(address: str, scheduler: str, execute: bool) -> ChainExecutor:
         from tinyflow_nb.engine.connect import connect
 
-        return await connect(address).__aenter__()
+        return await connect(address, scheduler=scheduler, execute=execute).__aenter__()
 
     async def _close(self, executor: ChainExecutor) -> None:
         for task in self._following:

@@ -165,7 +165,7 @@ def _bare_call(
     item: list[Any] | None, previous: str | None, error: dict[str, Any] | None = None,
 ) -> Call:  # fmt: skip
     id = node.definition.id
-    live = LiveRun(ALONE, plan.definition.short_ref, plan, inputs, {}, 1, None)
+    live = LiveRun(ALONE, plan.definition.short_ref, plan, inputs, {}, 1, None, 0.0)
     unit = f"{id}[0]" if item is not None else id
     claim = Claim(
         ALONE,

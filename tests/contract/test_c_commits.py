@@ -13,6 +13,7 @@ from tinyflow_nb.model.commit import Commit, End, NewRun, Settle
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
+from tinyflow_nb.trust import UserTrust
 
 LEASE = 30.0
 
@@ -41,7 +42,7 @@ async def counting(house, counted, source, **options):
         return stores[0]
 
     executor = await house.open(wrap=wrap, **options)
-    await executor.registry.resolve(house.define(source))  # the definition is kept
+    await executor.registry.submit(house.define(source))  # the definition is kept
     stores[0].calls.clear()
     run = await executor.execute_async(house.define(source))
     result = await executor.wait(run, timeout=20)
@@ -74,7 +75,7 @@ async def test_c24_a_join_of_a_hundred_over_two_processes(house, counted):
 async def test_c24_arrivals_in_any_order_give_the_same_join(house):
     definition = house.define(fan(4))
     store = await house.bare_store()
-    await store.put(definition)
+    await store.put(definition, UserTrust().sign(definition))
     shape = shape_of(definition)
     for number, order in enumerate(itertools.permutations(range(4))):
         run = f"run{number}"
@@ -108,7 +109,7 @@ async def test_c24_skips_are_settled_level_by_level_in_batches(house, counted):
 async def test_c24_a_commit_is_all_or_nothing(house):
     definition = house.define("def a() -> int:\n    return 1\ndef b() -> int:\n    return 2\n")
     store = await house.bare_store()
-    await store.put(definition)
+    await store.put(definition, UserTrust().sign(definition))
     outcome = await store.create(
         NewRun("r", definition.hash, "demo@1", "{}", worker="w", want=9), shape_of(definition)
     )
@@ -128,7 +129,7 @@ async def test_c24_a_commit_is_all_or_nothing(house):
 async def test_c24_terminal_states_never_change(house):
     definition = house.define("def a() -> int:\n    return 1\ndef b() -> int:\n    return 2\n")
     store = await house.bare_store()
-    await store.put(definition)
+    await store.put(definition, UserTrust().sign(definition))
     outcome = await store.create(
         NewRun("r", definition.hash, "demo@1", "{}", worker="w", want=9), shape_of(definition)
     )

@@ -14,8 +14,11 @@ from tinyflow_nb import ChainDefinition, connect
 from tinyflow_nb.clock import ManualClock
 from tinyflow_nb.errors import SettingsError
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.schedulers.rocketmq import DELAY, EXECUTION, RocketMQScheduler
-from tinyflow_nb.schedulers.rocketmq_client import Client, Outbox, endpoints_of
+from tinyflow_nb.schedulers.rocketmq import RocketMQScheduler
+from tinyflow_nb.schedulers.rocketmq_boxes import Outbox
+from tinyflow_nb.schedulers.rocketmq_client import Client, endpoints_of
+from tinyflow_nb.schedulers.rocketmq_names import DELAY, EXECUTION, NO_LANE
+from tinyflow_nb.settings import RocketMQSettings
 
 LINE = ChainDefinition.from_source(
     "def a() -> int:\n    return 1\n\ndef b(a) -> int:\n    return a + 1\n", "line"
@@ -25,12 +28,14 @@ LINE = ChainDefinition.from_source(
 class FakeOutbox:
     def __init__(self) -> None:
         self.sent: list[tuple[str, list[list[Any]], int | None]] = []
+        self.tags: list[str] = []
 
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
 
-    async def send(self, topic: str, body: bytes, at: int | None = None) -> None:
+    async def send(self, topic: str, body: bytes, tag: str = "", at: int | None = None) -> None:
+        self.tags.append(tag)
         self.sent.append((topic, json.loads(body), at))
 
 
@@ -38,7 +43,7 @@ class FakeOutbox:
 async def outbox(wait_until: Any) -> Any:
     """What a scheduler sends that is given triggers by `outbox.schedule`, on a clock that stands still."""
     clock = ManualClock(1_000.0)
-    scheduler = RocketMQScheduler("rocketmq://127.0.0.1:1", clock, clock)  # type: ignore[arg-type]
+    scheduler = RocketMQScheduler("rocketmq://127.0.0.1:1", clock, clock, RocketMQSettings())  # type: ignore[arg-type]
     fake: Any = FakeOutbox()
     scheduler._outbox = fake
     fake.schedule, fake.clock = scheduler.schedule, clock
@@ -76,7 +81,7 @@ def test_an_address_that_is_not_understood(wrong: str) -> None:
 
 
 def test_an_address_with_credentials_and_two_places() -> None:
-    assert endpoints_of("rocketmq://me:x:y@a:1;b:2") == ("a:1;b:2", "me", "x:y")
+    assert endpoints_of("rocketmq://me:x:y@1.2.3.4:1;5.6.7.8:2") == ("1.2.3.4:1;5.6.7.8:2", "me", "x:y")
 
 
 @pytest.mark.broker
@@ -86,13 +91,12 @@ async def test_bad_messages_are_named_and_dropped_and_the_worker_lives(
     bad = [b"garbage", b"\xff\xfe", b"{}", b'[["r",1]]', b'[["r","x","n",0,"run",0,[]]]', b"x" * 300_000]
     foreign = [json.dumps([["unknown-run", 1, "n", 0, "run", 0, []]]).encode()]
     async with connect(redis_address, scheduler=rocketmq_address) as executor, AsyncExitStack() as stack:
-        client = Client(rocketmq_address)
-        stack.callback(client.close)
+        client = Client(rocketmq_address, RocketMQSettings())
         sender = Outbox(client, (EXECUTION, DELAY))
         await sender.open()
         stack.push_async_callback(sender.close)
         with caplog.at_level(logging.WARNING, logger="tinyflow_nb.schedulers"):
-            await asyncio.gather(*(sender.send(EXECUTION, body) for body in bad + foreign))
+            await asyncio.gather(*(sender.send(EXECUTION, body, NO_LANE) for body in bad + foreign))
             await wait_until(lambda: caplog.text.count("dropped message") >= len(bad), 20)
         assert caplog.text.count(f"of {EXECUTION}") == len(bad)
         assert await executor.execute(LINE, timeout=20) == 2

@@ -16,6 +16,7 @@ from tinyflow_nb.model.commit import Commit, NewRun, Settle
 from tinyflow_nb.model.shape import Shape, shape_of
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.stores.redis import RedisStore
+from tinyflow_nb.trust import UserTrust
 
 LINE = """
 async def a(n: int) -> int:
@@ -42,7 +43,7 @@ class Bench:
             address, options.pop("clock", SystemClock()), retention=options.pop("retention", 1000.0)
         )
         await store.start(self._stack)
-        await store.put(self.line)
+        await store.put(self.line, UserTrust().sign(self.line))
         return store
 
     async def executor(self, address: str, **options: Any) -> ChainExecutor:

@@ -101,10 +101,10 @@ async def test_27_what_is_due_is_found_by_anybody_and_not_again_at_once(bench, a
     assert found == {("claimed", "lease", "a"), ("late", "lease", "a")}
     assert store.renew([("claimed", "a", claim.token)], 600.0) == []
     clock.advance(480)
-    assert {(t.run, t.kind) for t in await store.due()} == {("late", "lease"), ("late", "deadline")}
+    assert {(t.run, t.kind) for t in await store.due()} == {("late", "lease")}
     clock.advance(1000)
     assert {(t.run, t.kind) for t in await store.due()} == {
-        ("unclaimed", "lease"), ("claimed", "lease"), ("late", "lease"), ("late", "deadline"),
+        ("unclaimed", "lease"), ("claimed", "lease"), ("late", "lease"),
     }  # fmt: skip
 
 

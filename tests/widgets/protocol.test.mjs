@@ -1,10 +1,10 @@
-// The front end's protocol without a browser: node --test, with the module's text in WIDGET_JS.
+// What the front end decides without a page: node --test, which reads TypeScript as it is.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-const source = readFileSync(process.env.WIDGET_JS, "utf8");
-const { Follower, duration, parse } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+import { parse } from "../../widgets/src/fields.ts";
+import { Follower } from "../../widgets/src/follower.ts";
+import { duration } from "../../widgets/src/text.ts";
 
 function follow(send = async () => {}) {
   const handlers = {};

@@ -1,11 +1,8 @@
-"""The front-end module: its protocol under node, and all of it in a real browser."""
+"""The front-end module in a real browser."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,19 +32,6 @@ FAKE_MODEL = """async ([source, graph, snapshot]) => {
   window.handlers = handlers;
   window.close_view = await module.default.render({model, el: document.getElementById("out")});
 }"""
-
-
-def test_the_protocol_under_node(static: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        missing = pytest.fail if os.environ.get("CI") else pytest.skip
-        missing("no node on this machine: apt-get install nodejs")
-    script = Path(__file__).with_name("protocol.test.mjs")
-    done = subprocess.run(
-        [node, "--test", str(script)], env={**os.environ, "WIDGET_JS": str(static / "widget.js")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
 
 
 def snapshot(definition: Any, state: ChainState | None, **more: Any) -> dict[str, Any]:

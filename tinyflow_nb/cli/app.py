@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tinyflow_nb.cli.doctor import doctor
 from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of, seconds_of
 from tinyflow_nb.cli.services import services
 from tinyflow_nb.cli.tree import RunTree, columns, open_forms, since, told_error
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(services, name="services")
 app.command()(worker)
+app.command()(doctor)
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 

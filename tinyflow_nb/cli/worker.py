@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import json
 import logging
 import signal
-import sys
+from contextlib import AsyncExitStack
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +13,8 @@ import typer
 from tinyflow_nb.engine.connect import connect
 from tinyflow_nb.errors import SettingsError, TinyflowError
 from tinyflow_nb.settings import get_settings
+from tinyflow_nb.telemetry.http import Endpoints
+from tinyflow_nb.telemetry.json_logs import JsonLines, log_json_lines
 
 log = logging.getLogger("tinyflow_nb.worker")
 
@@ -32,20 +32,26 @@ def worker(
     drain: Annotated[
         float, typer.Option(min=0, help="Seconds for what is at work to finish, once told to end.")
     ] = 10.0,
+    http: Annotated[
+        str,
+        typer.Option(help="Where /healthz, /readyz and /metrics are served, or off.", metavar="HOST:PORT"),
+    ] = "127.0.0.1:0",
 ) -> None:
     """Execute the runs of a fleet until SIGTERM or SIGINT; logs JSON lines.
 
     What has not finished by then is handed back, and others take it up at once.
     """
-    _log_json_lines()
+    lines = log_json_lines()
     try:
-        asyncio.run(_serve(store, scheduler, concurrency, drain))
+        asyncio.run(_serve(store, scheduler, concurrency, drain, http, lines))
     except TinyflowError as e:
         log.error("%s", e, extra={"facts": {"action": "worker.refused", "error": type(e).__name__}})
         raise typer.Exit(REFUSED) from None
 
 
-async def _serve(store: str, scheduler: str, concurrency: int, drain: float) -> None:
+async def _serve(
+    store: str, scheduler: str, concurrency: int, drain: float, http: str, lines: JsonLines
+) -> None:
     settings = get_settings().model_copy(update={"max_concurrent_nodes": concurrency})
     if not (store or settings.store).startswith("redis"):
         raise SettingsError("a worker needs a store that is shared: --store redis://host:6379/0")
@@ -55,8 +61,16 @@ async def _serve(store: str, scheduler: str, concurrency: int, drain: float) -> 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with connect(store, scheduler=scheduler, settings=settings) as executor:
-        _say("worker.started", TRUST, worker=executor.name, concurrency=concurrency)
+    executor = connect(store, scheduler=scheduler, settings=settings)
+    lines.worker = executor.name
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(executor)
+        url = ""
+        if http != "off":
+            endpoints = Endpoints(http, executor)
+            stack.push_async_callback(endpoints.close)
+            url = endpoints.url
+        _say("worker.started", TRUST, concurrency=concurrency, http=url)
         await told.wait()
         for number in (signal.SIGTERM, signal.SIGINT):  # a second one ends it at once
             loop.remove_signal_handler(number)
@@ -67,21 +81,3 @@ async def _serve(store: str, scheduler: str, concurrency: int, drain: float) -> 
 
 def _say(action: str, message: str, **facts: Any) -> None:
     log.info(message, extra={"facts": {"action": action, **facts}})
-
-
-def _log_json_lines() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("tinyflow_nb").setLevel(logging.INFO)
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        at = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {"at": at, "level": record.levelname.lower()}
-        line |= getattr(record, "facts", {"action": "log", "logger": record.name})
-        line["message"] = record.getMessage()
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)

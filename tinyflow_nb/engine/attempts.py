@@ -46,6 +46,7 @@ class Attempts:
         self._clock = clock
         self._lease = lease
         self._running: dict[Attempt, None] = {}
+        self.lost_leases = 0
         self._armed = float("inf")
         self._disarm: Callable[[], None] | None = None
         self._stopping = threading.Event()
@@ -112,12 +113,14 @@ class Attempts:
         """Its lease is another's - or it was committed while the lease was being renewed: then its
         task is at work on something else."""
         if attempt in self._running:
+            self.lost_leases += 1
             attempt.call_off("lost")
 
     def _keep(self) -> None:
         while not self._stopping.wait(self._lease / 3):
             now = self._clock.now()
-            due = [a for a in list(self._running) if now - a.since >= self._lease / 4 and now < a.deadline]
+            fresh = self._lease / 4
+            due = [a for a in list(self._running) if not 0 <= now - a.since < fresh and now < a.deadline]
             if not due:
                 continue
             keys = {(a.claim.run, a.claim.unit, a.claim.token): a for a in due}

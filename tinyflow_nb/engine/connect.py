@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.executor import ChainExecutor
 from tinyflow_nb.engine.node_types import installed
 from tinyflow_nb.errors import SettingsError
+from tinyflow_nb.model.lanes import checked_tags
 from tinyflow_nb.schedulers.local import LocalScheduler
 from tinyflow_nb.settings import Settings, get_settings
+from tinyflow_nb.trust import UserTrust
 
 if TYPE_CHECKING:
     from tinyflow_nb.ports import (
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
         SharedScheduler,
         StateStore,
         TriggerScheduler,
+        Trust,
     )
 
     class Store(StateStore, DefinitionStore, Protocol):
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
 def connect(
     address: str = "", *, scheduler: str = "", execute: bool = True, clock: Clock | None = None,
     nodes: Mapping[str, NodeExecutor] | None = None, settings: Settings | None = None,
-    overrides: Mapping[str, Callable[..., Any]] | None = None,
+    tags: Sequence[str] = (), overrides: Mapping[str, Callable[..., Any]] | None = None,
+    trust: Trust | None = None,
 ) -> ChainExecutor:  # fmt: skip
     """An executor on a store; open it with `async with`.
 
@@ -39,10 +43,15 @@ def connect(
             `redis+sentinel://host,host/master`; empty: the one of the settings, a file in the
             user's data folder.
         scheduler: `local`, the embedded stores' default: this process executes what it starts;
-            `redis`, the default with Redis: any process that executes takes up any run;
-            `rocketmq://[key:secret@]host:port[;host:port]`: the same, through RocketMQ.
+            `redis`, the default with Redis unless the settings name another: any process that executes
+            takes up any run;
+            `rocketmq://[key:secret@]host:port[;host:port]`: the same, through RocketMQ; `rocketmq`: at
+            the endpoints of the settings.
         execute: False submits and watches only.
+        tags: those a worker of a fleet carries: nodes with `tags=` run on workers that carry all of
+            them; by default the settings'. A process that executes alone runs everything.
         overrides: functions that replace nodes' bodies, by node id; for tests.
+        trust: who signs here, and whose definitions are executed; by default the user's keys and list.
 
     Raises:
         SettingsError: an address is not understood.
@@ -52,14 +61,29 @@ def connect(
     settings = settings or get_settings()
     clock = clock or SystemClock()
     address = address or settings.store
+    if is_shared(address):
+        scheduler = scheduler or settings.scheduler
     store = open_store(address, clock, settings.retention)
     return ChainExecutor(
-        store, store, open_scheduler(scheduler, address, store, clock),
+        store, store, open_scheduler(scheduler, address, store, clock, settings),
         nodes=installed() if nodes is None else nodes, clock=clock, execute=execute,
         lease=settings.lease, capacity=settings.max_concurrent_nodes, threads=settings.max_threads,
         retention=settings.retention, suspended_ttl=settings.suspended_ttl, depth=settings.max_depth,
-        overrides=overrides,
+        overrides=overrides, tags=_checked(tags or settings.tags),
+        trust=trust or UserTrust(settings.trust),
     )  # fmt: skip
+
+
+def _checked(tags: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return checked_tags(tags)
+    except ValueError as e:
+        raise SettingsError(str(e)) from None
+
+
+def is_shared(address: str) -> bool:
+    """Whether its runs belong to a fleet (SEMANTICS 21); "" is the settings' store."""
+    return (address or get_settings().store).startswith("redis")
 
 
 def open_store(address: str, clock: Clock, retention: float) -> Store:
@@ -88,7 +112,7 @@ def open_store(address: str, clock: Clock, retention: float) -> Store:
 
 
 def open_scheduler(
-    scheduler: str, address: str, store: Store, clock: Clock
+    scheduler: str, address: str, store: Store, clock: Clock, settings: Settings
 ) -> TriggerScheduler | SharedScheduler:
     """
     Args:
@@ -98,13 +122,13 @@ def open_scheduler(
         SettingsError: the scheduler is not known, or does not go with the store.
         MissingExtra: it needs an optional part.
     """
-    is_shared = address.startswith("redis")
-    kind = (scheduler or ("redis" if is_shared else "local")).partition("://")[0]
+    shared = is_shared(address)
+    kind = (scheduler or ("redis" if shared else "local")).partition("://")[0]
     if kind == "local":
         return LocalScheduler(clock)
     if kind not in ("redis", "rocketmq"):
         raise SettingsError(f"scheduler {scheduler!r}: known are local, redis and rocketmq://host:port")
-    if not is_shared:
+    if not shared:
         raise SettingsError(f"scheduler {scheduler!r} needs runs that are shared: a store in Redis")
     from tinyflow_nb.stores.redis import RedisStore
 
@@ -112,7 +136,7 @@ def open_scheduler(
     if kind == "rocketmq":
         from tinyflow_nb.schedulers.rocketmq import RocketMQScheduler
 
-        return RocketMQScheduler(scheduler, store, clock)
+        return RocketMQScheduler(scheduler, store, clock, settings.rocketmq)
     from tinyflow_nb.schedulers.redis import RedisScheduler
 
     return RedisScheduler(address, store, clock)

@@ -11,16 +11,17 @@ from typing import Any, Self
 
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.bus import EventBus
-from tinyflow_nb.engine.changes_log import log_changes
+from tinyflow_nb.engine.changes import Changes
 from tinyflow_nb.engine.following import Following
 from tinyflow_nb.engine.live_run import AtHand, LiveRun
 from tinyflow_nb.engine.nesting import Hands, Nesting
+from tinyflow_nb.engine.plan import Plan
 from tinyflow_nb.engine.recovery import Recovery
 from tinyflow_nb.engine.registry import Registry
 from tinyflow_nb.engine.streams import Streams
 from tinyflow_nb.engine.worker import Worker
 from tinyflow_nb.engine.workshop import Workshop
-from tinyflow_nb.errors import DefinitionError, UnknownRun
+from tinyflow_nb.errors import DefinitionError, NotTrusted, TinyflowError, UnknownRun
 from tinyflow_nb.model.commit import Commit, End, NewRun, Outcome, Reopen, Step
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.shape import shape_of
@@ -29,12 +30,19 @@ from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger
 from tinyflow_nb.ports import (
     Clock,
     DefinitionStore,
+    DueIndex,
     NodeExecutor,
     RunHeader,
     SharedScheduler,
     StateStore,
     TriggerScheduler,
+    Trust,
 )
+from tinyflow_nb.trust import UserTrust
+
+NO_RUN = "-"
+"""Looked for only to see whether the store answers."""
+ANSWER_SECONDS = 2.0
 
 
 class Engine:
@@ -45,7 +53,8 @@ class Engine:
         events: EventBus | None = None, *, nodes: Mapping[str, NodeExecutor], clock: Clock | None = None,
         name: str = "", execute: bool = True, lease: float = 30.0, capacity: int = 256, threads: int = 32,
         retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0, depth: int = 50,
-        overrides: Mapping[str, Callable[..., Any]] | None = None,
+        tags: Sequence[str] = (), overrides: Mapping[str, Callable[..., Any]] | None = None,
+        trust: Trust | None = None,
     ) -> None:  # fmt: skip
         """
         Args:
@@ -60,9 +69,11 @@ class Engine:
             retention: seconds a finished run is kept.
             suspended_ttl: seconds after which a run nobody answered is cancelled.
             depth: of chains in chains, at most.
+            tags: those this worker of a fleet carries; who is the only one there is runs everything.
             overrides: functions that replace nodes' bodies, by node id; for tests.
+            trust: who signs here, and whose definitions are executed; by default the user's keys and list.
         """
-        self.registry = Registry(definitions, states.now)
+        self.registry = Registry(definitions, states.now, trust or UserTrust())
         self.bus = events or EventBus()
         self._store = states
         self._scheduler = scheduler
@@ -70,13 +81,16 @@ class Engine:
         self._shared = isinstance(scheduler, SharedScheduler)
         self._adopts = execute and not self._shared
         """Whether the runs started or acted on here are this process's to execute."""
+        self._tags = tuple(tags) if self._shared else None
         self._retention, self._suspended_ttl = retention, suspended_ttl
         self._depth = depth
         self._clock = clock or SystemClock()
         self._name = name or f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
         self._lease, self._capacity, self._threads = lease, capacity, threads
         self._at_hand = AtHand(states, self.registry, nodes, overrides)
+        self.changes = Changes(self._name, self._at_hand.known)
         self._stack = AsyncExitStack()
+        self._draining = False
         self._mine: set[str] = set()
         """Live runs this process executes; a fleet's belong to nobody (SEMANTICS 21)."""
 
@@ -86,13 +100,13 @@ class Engine:
             await self._store.start(stack)
             self._streams = Streams(self._store, self.bus.publish, self._at_hand.seq_of)
             hands = Hands(
-                self._begin, self._reopen, self._take_up, self._mine.__contains__, self.stop,
+                self._check, self._begin, self._reopen, self._take_up, self._mine.__contains__, self.stop,
                 self._between_runs, self._commit,
             )  # fmt: skip
             self._nesting = Nesting(self._store, self.registry, hands, self._depth)
             workshop = Workshop(
                 self._name, self._store, self._clock, self._streams, self._nesting, self._settled,
-                lease=self._lease, threads=self._threads,
+                lease=self._lease, threads=self._threads, tags=self._tags,
             )  # fmt: skip
             self._worker = Worker(
                 workshop, self._at_hand, self._settled, self._capacity, spreads=self._shared
@@ -109,7 +123,9 @@ class Engine:
             self._consuming = await stack.enter_async_context(AsyncExitStack())
             if isinstance(self._scheduler, SharedScheduler):
                 if self._execute:
-                    await self._scheduler.consume(self._consuming, self.accept, self._worker.room)
+                    await self._scheduler.consume(
+                        self._consuming, self.accept, self._worker.room, self._tags or ()
+                    )
             elif self._execute:
                 await self._scheduler.start(self._consuming, self.accept)
             await self._expire()
@@ -129,7 +145,47 @@ class Engine:
     async def drain(self, seconds: float) -> None:
         """Take nothing more, and wait `seconds` at most for what is being worked on; what is not done by
         then is handed back."""
+        self._draining = True
         await asyncio.gather(self._worker.drain(seconds), self._consuming.aclose())
+
+    # ------------------------------------------------------------------ how it does
+
+    @property
+    def busy(self) -> int:
+        """Units worked on now."""
+        return self._worker.busy
+
+    @property
+    def capacity(self) -> int:
+        """Units worked on at once, at most."""
+        return self._capacity
+
+    @property
+    def lost_leases(self) -> int:
+        """Claims that others took over while they were worked on here."""
+        return self._worker.attempts.lost_leases
+
+    @property
+    def scheduler_counts(self) -> Mapping[str, int]:
+        """What a shared scheduler counts: `dropped` messages, and the like."""
+        return self._scheduler.counts if isinstance(self._scheduler, SharedScheduler) else {}
+
+    async def backlog(self) -> int:
+        """Units of a fleet that nobody has taken; 0 on a store of one process."""
+        return await self._store.backlog() if isinstance(self._store, DueIndex) else 0
+
+    async def troubles(self) -> list[str]:
+        """Why this process can't do its work now, a line each; [] while it can."""
+        found = ["it drains: it takes nothing more"] if self._draining else []
+        try:
+            await asyncio.wait_for(self._store.header(NO_RUN), ANSWER_SECONDS)
+        except TimeoutError:
+            found.append(f"the store does not answer within {ANSWER_SECONDS:g} s")
+        except TinyflowError as e:
+            found.append(str(e))
+        if isinstance(self._scheduler, SharedScheduler) and self._scheduler.trouble:
+            found.append(self._scheduler.trouble)
+        return found
 
     async def stop(self, run_id: str) -> None:
         """Cancel a run; one that has ended stays as it is.
@@ -150,7 +206,10 @@ class Engine:
     async def accept(self, trigger: Trigger) -> bool:
         """Work on what a trigger names. Any number of times, late or out of order, changes the run
         exactly as once. True if it was of the present."""
-        return await self._worker.accept(trigger)
+        accepted = await self._worker.accept(trigger)
+        if accepted:
+            self.changes.accepted(trigger, self._store.now())
+        return accepted
 
     # ------------------------------------------------------------------ inside
 
@@ -159,18 +218,19 @@ class Engine:
         plan = None
         if self._execute:
             try:
-                plan = self._at_hand.plan(definition, new.context.get("bindings"))
-            except DefinitionError:
+                plan = await self._plan(new, definition.hash)
+            except (DefinitionError, NotTrusted):
                 if self._adopts:  # nobody else would do it
                     raise
         if plan is not None:
-            new = new._replace(worker=self._name, want=self._worker.want, lease=self._lease)
+            new = new._replace(worker=self._name, want=self._worker.want, lease=self._lease, tags=self._tags)
+        now = self._store.now()
         outcome = await self._store.create(new, shape_of(definition))
         if outcome is None:
             return None
         if plan is not None:
             inputs = json.loads(new.inputs)
-            self._at_hand.keep(LiveRun(new.run, new.chain, plan, inputs, new.context, 1, new.deadline))
+            self._at_hand.keep(LiveRun(new.run, new.chain, plan, inputs, new.context, 1, new.deadline, now))
         if self._adopts:
             self._mine.add(new.run)
         if new.deadline is not None:
@@ -178,6 +238,16 @@ class Engine:
         self._settled(new.run, outcome)
         self._worker.take(outcome.claims)
         return outcome
+
+    async def _plan(self, new: NewRun, hash: str) -> Plan:
+        name = new.chain.partition("@")[0]
+        definition = await self.registry.vetting.passed(hash, name, new.run)
+        return self._at_hand.plan(definition, new.context.get("bindings"))
+
+    async def _check(self, new: NewRun) -> None:
+        """Raises DefinitionError, NotTrusted: a run can't be executed here, and is nobody else's."""
+        if self._adopts:
+            await self._plan(new, new.definition)
 
     async def _reopen(self, header: RunHeader) -> bool:
         """Take a FAILED or CANCELLED run up again; False if it is neither any more."""
@@ -214,7 +284,7 @@ class Engine:
 
     def _commit(self, run: str, generation: int, step: Step) -> Commit:
         worker = self._name if self._execute else ""
-        return Commit(run, generation, (step,), worker, self._worker.want, self._lease)
+        return Commit(run, generation, (step,), worker, self._worker.want, self._lease, self._tags)
 
     async def _adopt(self, run: str, outcome: Outcome) -> None:
         """A run a person acted on is executed here, if this process executes."""
@@ -229,7 +299,7 @@ class Engine:
 
     def _settled(self, run: str, outcome: Outcome) -> None:
         """Every change made here passes through this."""
-        log_changes(run, outcome)
+        self.changes.tell(run, outcome)
         self._at_hand.saw(run, outcome.seq)
         self._following.tell(run, outcome)
         if outcome.triggers:

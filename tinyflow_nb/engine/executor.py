@@ -15,6 +15,7 @@ from tinyflow_nb.engine.answers import answer_step
 from tinyflow_nb.engine.below import events_below
 from tinyflow_nb.engine.bus import Listener, is_chain_error, is_node_error, is_output
 from tinyflow_nb.engine.engine import Engine
+from tinyflow_nb.engine.figures import figures_of
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
 from tinyflow_nb.engine.pins import LocalChain, pin_all
 from tinyflow_nb.engine.reading import read_events
@@ -32,6 +33,7 @@ from tinyflow_nb.errors import (
 from tinyflow_nb.model.commit import NewRun
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.figures import Figures
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.state import ChainState, NodeState, RunPage
 from tinyflow_nb.model.status import Status
@@ -86,11 +88,12 @@ class ChainExecutor(Engine):
             RunExists: `run_id` is another run.
             InvalidOperation: `run_id` has characters no id may have.
             InputError, UnknownChain, DefinitionError: nothing was started.
+            NotTrusted: it is published by somebody who is not trusted here; nothing was started.
         """
         if run_id and not RUN_ID.fullmatch(run_id):
             raise InvalidOperation(f"{run_id!r} can't be a run's id: letters, digits and . _ : - make one")
-        definition, ref = await self.registry.resolve(chain)
-        self._at_hand.plan(definition, bindings)  # raises if its code can't be loaded here
+        definition, ref = await self.registry.submit(chain)
+        self._at_hand.plan(definition, bindings)
         pins = await pin_all(self.registry, definition, ref, chains or {})
         checked = check_inputs(definition, inputs or {})
         text = inputs_text(definition, checked)
@@ -241,6 +244,15 @@ class ChainExecutor(Engine):
                 return found
             cursor = page.next
 
+    async def metrics(self, limit: int = 1000) -> Figures:
+        """How the newest runs have been doing: by status and chain, how long they took, their tokens,
+        and what waits to be worked on.
+
+        Args:
+            limit: runs looked at, at most; their tokens are counted of the newest 100.
+        """
+        return await figures_of(self._store, limit)
+
     # ------------------------------------------------------------------ acting on a run
 
     async def resume_async(
@@ -338,6 +350,28 @@ class ChainExecutor(Engine):
             child = await self._store.state(unit.child, outputs=False) if unit.child else None
             if child is not None and child.status.terminal:  # one that was abandoned has its own life
                 await self._delete(child)
+
+    async def cleanup(self, older: float, *, chain: str = "", status: str = "") -> int:
+        """Forget runs that ended more than `older` seconds ago, and say how many. All go by themselves
+        once the settings' `retention` is over.
+
+        Args:
+            chain: only of this one, a name or a name with its version.
+            status: only of this one.
+
+        Raises:
+            SettingsError: a run has no such status.
+        """
+        ended_before = self._store.now() - older
+        forgotten, cursor = 0, ""
+        while True:
+            page = await self.runs(chain=chain, status=status, limit=200, cursor=cursor)
+            for run in page.runs:
+                if run.finished_at is not None and run.finished_at < ended_before:
+                    forgotten += await self._store.delete(run.id)
+            if not page.next:
+                return forgotten
+            cursor = page.next
 
     # ------------------------------------------------------------------ chains
 

@@ -20,11 +20,11 @@ class LiveRun:
     """What this process knows of a run it works on. Nothing here changes during the run, but for
     `seq`, which only numbers the chunks."""
 
-    __slots__ = ("chain", "context", "deadline", "generation", "inputs", "plan", "run", "seq")
+    __slots__ = ("chain", "context", "created_at", "deadline", "generation", "inputs", "plan", "run", "seq")
 
     def __init__(
         self, run: str, chain: str, plan: Plan, inputs: dict[str, Any], context: dict[str, Any],
-        generation: int, deadline: float | None,
+        generation: int, deadline: float | None, created_at: float,
     ) -> None:  # fmt: skip
         self.run = run
         self.chain = chain
@@ -33,6 +33,7 @@ class LiveRun:
         self.context = context
         self.generation = generation
         self.deadline = deadline
+        self.created_at = created_at
         self.seq = 0
 
 
@@ -49,6 +50,7 @@ class AtHand:
         self._overrides = overrides
         self._plans: dict[tuple[str, str], Plan] = {}
         self._runs: dict[str, LiveRun] = {}
+        self._epoch = -1
 
     def plan(self, definition: ChainDefinition, bindings: Mapping[str, Any] | None) -> Plan:
         """Raises DefinitionError: it can't be loaded here."""
@@ -64,7 +66,12 @@ class AtHand:
 
         Args:
             generation: the one to work on; another process may have begun it.
+
+        Raises:
+            DefinitionError: its code can't be loaded here.
+            NotTrusted: nobody who is trusted here signed it.
         """
+        self.epoch()
         live = self._runs.get(run)
         if live is not None and live.generation >= generation:
             return live
@@ -72,18 +79,35 @@ class AtHand:
         if header is None:
             return None
         try:
-            definition = await self._registry.get(header.definition)
+            name = header.chain.partition("@")[0]
+            definition = await self._registry.vetting.passed(header.definition, name, run)
         except UnknownChain:
             return None
         plan = self.plan(definition, header.context.get("bindings"))
         inputs = json.loads(header.inputs)
-        live = LiveRun(run, header.chain, plan, inputs, header.context, header.generation, header.deadline)
+        live = LiveRun(
+            run, header.chain, plan, inputs, header.context, header.generation, header.deadline,
+            header.created_at,
+        )  # fmt: skip
         live.seq = header.seq
         self.keep(live)
         return live
 
+    def epoch(self) -> int:
+        """Changes when somebody is trusted or revoked; then nothing is at hand any more."""
+        epoch = self._registry.vetting.epoch()
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._plans.clear()
+            self._runs.clear()
+        return epoch
+
     def keep(self, live: LiveRun) -> None:
         _keep(self._runs, live.run, live, RUNS)
+
+    def known(self, run: str) -> LiveRun | None:
+        """Without looking at the store."""
+        return self._runs.get(run)
 
     def forget(self, run: str) -> None:
         self._runs.pop(run, None)

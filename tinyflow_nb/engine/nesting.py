@@ -67,6 +67,8 @@ class Request(NamedTuple):
 class Hands(NamedTuple):
     """What nesting needs of the engine."""
 
+    check: Callable[[NewRun], Awaitable[None]]
+    """Raises DefinitionError, NotTrusted: a run can't be executed here, and is nobody else's."""
     begin: Callable[[NewRun, ChainDefinition], Awaitable[Outcome | None]]
     """Create a run and work on it; None if its id is taken."""
     reopen: Callable[[RunHeader], Awaitable[bool]]
@@ -101,7 +103,8 @@ class Nesting:
         """The step that hands a unit over to a child run.
 
         Raises:
-            UnknownChain, InputError, CycleError, DepthExceeded: it can't be started, now or later.
+            UnknownChain, InputError, CycleError, DepthExceeded, DefinitionError, NotTrusted: it can't be
+                started, now or later.
         """
         pin = pinned(live.context, live.chain, asked.ref)
         stack = (*live.context.get("call_stack", ()), live.chain)
@@ -114,6 +117,8 @@ class Nesting:
             )
         definition = await self._registry.get(pin.definition)
         inputs = inputs_text(definition, check_inputs(definition, asked.inputs))
+        context = {"bindings": pin.bindings} if pin.bindings else {}
+        await self._hands.check(NewRun("", pin.definition, pin.chain, inputs, context=context))
         end = claim.child
         again = end is not None and end.status is not Status.SUCCEEDED
         generation = end.generation + 1 if end is not None and again else 1

@@ -68,6 +68,7 @@ async def pin_all(
     Raises:
         UnknownChain: a reference means nothing; the message has the path to it.
         CycleError: chains call each other in a circle.
+        NotTrusted: one of them is published by somebody who is not trusted here.
     """
     pins: dict[str, Pin] = {}
     done: set[str] = set()
@@ -93,14 +94,14 @@ async def _find(
     parsed = Reference.parse(ref)
     if "@#" in chain and parsed is not None and ref == parsed.name and ref in local:
         own = local[ref]
-        await registry.resolve(own.definition)
+        await registry.submit(own.definition)
         return (
             LOCAL + ref,
             Pin(own.definition.hash, own.definition.short_ref, dict(own.bindings)),
             own.definition,
         )
     try:
-        found = await registry.resolve(ref)
+        found = await registry.submit(ref)
     except UnknownChain as e:
         raise UnknownChain(f"{' > '.join(path)} refers to {ref!r}: {e}") from None
     return ref, Pin(found.definition.hash, found.ref), found.definition

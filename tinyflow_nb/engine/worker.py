@@ -14,8 +14,9 @@ from tinyflow_nb.engine.failures import made_up
 from tinyflow_nb.engine.live_run import AtHand, LiveRun
 from tinyflow_nb.engine.unit_run import UnitRun
 from tinyflow_nb.engine.workshop import Workshop
-from tinyflow_nb.errors import DefinitionError
+from tinyflow_nb.errors import DefinitionError, NotTrusted
 from tinyflow_nb.model.commit import Claim, Commit, Delegate, End, HandBack, Outcome, Step
+from tinyflow_nb.model.lanes import may_run
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger, node_of
 
@@ -50,13 +51,18 @@ class Worker:
         self._room = asyncio.Event()
         self._room.set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unfit: set[str] = set()
-        """Runs whose code this process can't load."""
+        self._unfit: dict[str, int] = {}
+        """Runs whose code this process can't or may not load, and who was trusted when it refused."""
         self.attempts = workshop.attempts
 
     @property
     def _free(self) -> int:
         return 0 if self._draining else max(0, self._capacity - len(self._tasks) - self._coming)
+
+    @property
+    def busy(self) -> int:
+        """Units worked on now."""
+        return len(self._tasks)
 
     @property
     def want(self) -> int:
@@ -86,12 +92,15 @@ class Worker:
             return await self._pass_deadline(trigger)
         if trigger.kind in BETWEEN_RUNS:
             return await self._workshop.nesting.handle(trigger)
-        if trigger.run in self._unfit:
+        if self._unfit.get(trigger.run) == self._at_hand.epoch():
+            return False
+        if not may_run(trigger.tags, self._workshop.tags):
             return False
         await self.room()
         self._coming += 1
         try:
-            outcome = await self._store.claim(trigger, self._workshop.name, self._workshop.lease)
+            shop = self._workshop
+            outcome = await self._store.claim(trigger, shop.name, shop.lease, shop.tags)
         finally:
             self._coming -= 1
             self._room.set()
@@ -123,11 +132,11 @@ class Worker:
 
     def fit(self, run: str) -> None:
         """Its code can be loaded here now."""
-        self._unfit.discard(run)
+        self._unfit.pop(run, None)
 
     def abandon(self, run: str) -> None:
         """The run ended: nobody wants what its attempts are still doing."""
-        self._unfit.discard(run)
+        self._unfit.pop(run, None)
         if self.attempts:
             for attempt in self.attempts.of(run):
                 attempt.call_off("stopped")
@@ -195,9 +204,9 @@ class Worker:
         run, generation = claims[0].run, claims[0].generation
         try:
             return await self._at_hand.run(run, generation)
-        except DefinitionError as e:
+        except (DefinitionError, NotTrusted) as e:
             log.error("run %s can't be executed here: %s", run, e)
-            self._unfit.add(run)
+            self._unfit[run] = self._at_hand.epoch()
             steps = tuple(HandBack("handback", c.unit, c.token, str(e)) for c in claims)
             await self._store.commit(Commit(run, generation, steps))
             return None

@@ -11,6 +11,7 @@ from tinyflow_nb.engine.nesting import Nesting
 from tinyflow_nb.engine.streams import Streams
 from tinyflow_nb.engine.threads import ThreadPool
 from tinyflow_nb.model.commit import Commit, Outcome, Step
+from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.ports import Clock, StateStore
 
 
@@ -19,19 +20,21 @@ class Workshop:
 
     def __init__(
         self, name: str, store: StateStore, clock: Clock, streams: Streams, nesting: Nesting,
-        settled: Callable[[str, Outcome], None], *, lease: float, threads: int,
+        settled: Callable[[str, Outcome], None], *, lease: float, threads: int, tags: Carried = None,
     ) -> None:  # fmt: skip
         """
         Args:
             name: of the worker, in every claim it makes.
             settled: told every outcome.
             lease: seconds.
+            tags: what the worker carries.
         """
         self.name = name
         self.store = store
         self.streams = streams
         self.nesting = nesting
         self.lease = lease
+        self.tags = tags
         self.pool = ThreadPool(threads)
         self.attempts = Attempts(store, clock, lease)
         self.now = store.now
@@ -42,7 +45,8 @@ class Workshop:
         self, live: LiveRun, generation: int, steps: tuple[Step, ...], want: int
     ) -> Outcome | None:
         """Commit steps and claim up to `want` of what they make ready; None if they came too late."""
-        outcome = await self.store.commit(Commit(live.run, generation, steps, self.name, want, self.lease))
+        commit = Commit(live.run, generation, steps, self.name, want, self.lease, self.tags)
+        outcome = await self.store.commit(commit)
         if outcome is not None:
             self._settled(live.run, outcome)
         return outcome

@@ -46,3 +46,21 @@ def load(text: str | bytes) -> ChainDefinition:
     from tinyflow_nb.language.stored import load_json
 
     return load_json(text)
+
+
+def hash_of(source: str) -> str:
+    """The content hash of a cell's text (SEMANTICS 39). Its code is not run.
+
+    Raises:
+        DefinitionError: it is no Python.
+    """
+    from tinyflow_nb.errors import DefinitionError
+    from tinyflow_nb.language.canonical import content_hash
+    from tinyflow_nb.language.source import Report, Source
+    from tinyflow_nb.language.syntax import read
+
+    report = Report(Source(source))
+    tree = read(report.source, report)
+    if tree is None:
+        raise DefinitionError(report.problems("error"))
+    return content_hash(tree)

@@ -5,6 +5,7 @@ keeps, or raises ValueError with what it should have been: "a whole number from 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from pydantic import JsonValue, ValidationError
 from tinyflow_nb import decorators
 from tinyflow_nb.language.durations import seconds
 from tinyflow_nb.model.definition import ChainSettings, Retry
+from tinyflow_nb.model.lanes import TAG
 from tinyflow_nb.model.reference import REF
 
 Check = Callable[[Any], Any]
@@ -48,6 +50,12 @@ def texts(value: Any) -> tuple[str, ...]:
     if not isinstance(found, (list, tuple)) or not all(isinstance(t, str) and t.strip() for t in found):
         raise ValueError("a text, or a list of texts")
     return tuple(found)
+
+
+def tags(value: Any) -> tuple[str, ...]:
+    if not all(re.match(TAG, tag) for tag in texts(value)):
+        raise ValueError("a tag, or a list of tags, of letters, digits and . _ -")
+    return texts(value)
 
 
 def models(value: Any) -> list[JsonValue]:
@@ -125,7 +133,7 @@ def _lowered(message: str) -> str:
 
 PLAIN: Final[dict[str, Check]] = {
     "max_concurrency": whole(1), "max_rounds": whole(1), "on_exhausted": one_of("result", "fail"),
-    "retry": retry, "timeout": seconds, "cache": cache, "tags": texts,
+    "retry": retry, "timeout": seconds, "cache": cache, "tags": tags,
 }  # fmt: skip
 """Options of every node whose value may also come from running the cell."""
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from tinyflow_nb.model.events import EventType
+from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
 
@@ -200,6 +201,8 @@ class Commit(NamedTuple):
     want: int = 0
     lease: float = 30.0
     """Seconds a claim made by this commit lasts."""
+    tags: Carried = None
+    """What the worker carries: it claims nothing that asks for more."""
 
 
 class ChildEnd(NamedTuple):
@@ -277,3 +280,4 @@ class NewRun(NamedTuple):
     worker: str = ""
     want: int = 0
     lease: float = 30.0
+    tags: Carried = None

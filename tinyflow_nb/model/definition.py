@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from tinyflow_nb.model.lanes import TAG
+
 SCHEMA_VERSION = 1
 
 ParameterSource = Literal["node", "input", "expression", "item", "previous", "error", "context"]
@@ -79,7 +81,7 @@ class NodeDefinition(Frozen):
     on_error: OnError = OnError()
     cache: bool | None = None
     result: bool = False
-    tags: tuple[str, ...] = ()
+    tags: tuple[Annotated[str, Field(pattern=TAG)], ...] = ()
     output_schema: dict[str, Any] | None = None
     """JSON Schema of what it gives (of one item, with `each`); None if it is not annotated."""
     options: dict[str, JsonValue] = {}

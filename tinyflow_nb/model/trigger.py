@@ -25,8 +25,16 @@ class Trigger(NamedTuple):
     attempt: int = 0
     kind: TriggerKind = "run"
     due: float = 0.0
-    """Unix seconds by the store's clock; 0 is now."""
+    """Unix seconds by the store's clock: of a unit that is ready, since when it is."""
     tags: tuple[str, ...] = ()
+
+    def wait(self, now: float) -> float:
+        """Seconds until it may be brought, 0 at least. What is ready is, whichever clock said so.
+
+        Args:
+            now: the store's time.
+        """
+        return 0.0 if self.kind == "run" else max(0.0, self.due - now)
 
 
 def unit_name(node: str, item: int | None = None, round: int = 1) -> str:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import Clock
+from tinyflow_nb.schedulers.timers import Timers
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +21,7 @@ class LocalScheduler:
         self._clock = clock
         self._units = _Lane()
         self._deadlines = _Lane()  # a run's deadline must not wait until a worker has room for a unit
-        self._timers: dict[str, dict[Trigger, Callable[[], None]]] = {}
-        """By run, what cancels them."""
+        self._timers = Timers(clock, clock.now, lambda trigger: self.schedule([trigger]))
 
     async def start(self, stack: AsyncExitStack, accept: Callable[[Trigger], Awaitable[bool]]) -> None:
         loop = asyncio.get_running_loop()
@@ -31,28 +31,19 @@ class LocalScheduler:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for run in list(self._timers):
-                self.forget(run)
+            self._timers.close()
 
         stack.push_async_callback(stop)
 
     def schedule(self, triggers: Sequence[Trigger]) -> None:
         for trigger in triggers:
-            if trigger.due <= self._clock.now():
+            if trigger.wait(self._clock.now()):
+                self._timers.set(trigger)
+            else:
                 (self._deadlines if trigger.kind == "deadline" else self._units).put(trigger)
-            elif trigger not in (timers := self._timers.setdefault(trigger.run, {})):
-                timers[trigger] = self._clock.call_at(trigger.due, lambda t=trigger: self._due(t))  # type: ignore[misc]
 
     def forget(self, run: str) -> None:
-        for cancel in self._timers.pop(run, {}).values():
-            cancel()
-
-    def _due(self, trigger: Trigger) -> None:
-        timers = self._timers[trigger.run]
-        del timers[trigger]
-        if not timers:
-            del self._timers[trigger.run]
-        self.schedule([trigger])  # the clock may have been set back meanwhile
+        self._timers.forget(run)
 
 
 class _Lane:

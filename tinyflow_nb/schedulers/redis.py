@@ -1,4 +1,4 @@
-"""The Redis scheduler: wake-ups through one list, for teams without a broker.
+"""The Redis scheduler: wake-ups through a list for each lane of tags, for teams without a broker.
 
 A wake-up that is lost, in a worker that dies or with Redis itself, is found by the sweep.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import hiredis
 
 from tinyflow_nb.errors import TinyflowError
+from tinyflow_nb.model.lanes import lane_of, lanes_of
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import Clock, DueIndex
 from tinyflow_nb.schedulers.sweep import Accept, Room, bring, sweep
@@ -25,12 +27,15 @@ from tinyflow_nb.stores.redis.servers import Servers
 log = logging.getLogger(__name__)
 
 QUEUE = "tf:{wake}:q"
+"""What any worker may run; of each lane of tags `QUEUE:eu+gpu`."""
 LONGEST = 100_000
 """Wake-ups kept while nobody takes them: the oldest are dropped, the store has what they name."""
 KEPT_SECONDS = 86_400
 BATCH = 16
 """Wake-ups taken at once, at most: the others are for other workers."""
 BLOCK_SECONDS = 5
+HORIZON = 60.0
+"""Seconds. What is due later is left to the sweep: a run may wait a month for a person."""
 PAUSE_SECONDS = 0.5
 """After trouble with the server."""
 
@@ -47,10 +52,15 @@ class RedisScheduler:
         """
         self._servers = Servers(parse(address))
         self._index = index
-        self._timers = Timers(clock, index.now, lambda trigger: self.schedule([trigger]))
-        self._out: list[str] = []
+        self._timers = Timers(clock, index.now, lambda trigger: self.schedule([trigger]), HORIZON)
+        self._queues = [QUEUE]
+        """Those this worker takes from."""
+        self._out: list[tuple[str, str]] = []
+        """Queue and text."""
         self._some_out = asyncio.Event()
         self._link: Link | None = None
+        self.trouble = ""
+        self.counts: Counter[str] = Counter()
 
     async def open(self, stack: AsyncExitStack) -> None:
         await self._servers.open(stack)
@@ -67,10 +77,11 @@ class RedisScheduler:
     async def consume(
         self, stack: AsyncExitStack, accept: Accept, room: Room, tags: Sequence[str] = ()
     ) -> None:
+        self._queues = [_queue(lane) for lane in reversed(lanes_of(tags))]  # first what few may run
         loop = asyncio.get_running_loop()
         tasks = [
             loop.create_task(self._take(accept, room)),
-            loop.create_task(sweep(self._index, accept, room)),
+            loop.create_task(sweep(self._index, accept, room, tags)),
         ]
 
         async def stop() -> None:
@@ -85,10 +96,11 @@ class RedisScheduler:
     def schedule(self, triggers: Sequence[Trigger]) -> None:
         now = self._index.now()
         for trigger in triggers:
-            if trigger.due > now:
+            if trigger.wait(now):
                 self._timers.set(trigger)
             elif len(self._out) < LONGEST:
-                self._out.append(to_text([trigger]))  # one each: several workers share what one made ready
+                # one each: several workers share what one made ready
+                self._out.append((_queue(lane_of(trigger.tags)), to_text([trigger])))
         if self._out:
             self._some_out.set()
 
@@ -105,17 +117,21 @@ class RedisScheduler:
 
     async def _push(self) -> None:
         out, self._out = self._out, []
-        if not out:
-            return
+        by_queue: dict[str, list[str]] = {}
+        for queue, text in out:
+            by_queue.setdefault(queue, []).append(text)
         try:
-            length, _ = await asyncio.gather(
-                self._servers.call(QUEUE, "RPUSH", QUEUE, *out),
-                self._servers.call(QUEUE, "EXPIRE", QUEUE, KEPT_SECONDS),
-            )
-            if length > LONGEST:
-                await self._servers.call(QUEUE, "LTRIM", QUEUE, -LONGEST, -1)
+            await asyncio.gather(*(self._push_to(queue, texts) for queue, texts in by_queue.items()))
         except TinyflowError as e:
             log.warning("%d wake-ups could not be sent; the sweep finds what they name: %s", len(out), e)
+
+    async def _push_to(self, queue: str, texts: list[str]) -> None:
+        length, _ = await asyncio.gather(
+            self._servers.call(queue, "RPUSH", queue, *texts),
+            self._servers.call(queue, "EXPIRE", queue, KEPT_SECONDS),
+        )
+        if length > LONGEST:
+            await self._servers.call(queue, "LTRIM", queue, -LONGEST, -1)
 
     # ------------------------------------------------------------------ taking
 
@@ -124,13 +140,15 @@ class RedisScheduler:
             free = await room()
             try:
                 texts = await self._pop(min(free, BATCH))
+                self.trouble = ""
             except (OSError, TimeoutError, LinkLost, hiredis.HiredisError, TinyflowError) as e:
-                log.warning("could not take wake-ups: %s", e)
+                self.trouble = f"could not take wake-ups: {e}"
+                log.warning("%s", self.trouble)
                 if self._link is not None:
                     self._link.close()
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            triggers = [trigger for text in texts for trigger in _read(text)]
+            triggers = [trigger for text in texts for trigger in self._read(text)]
             try:
                 await bring(triggers, accept)
             except asyncio.CancelledError:
@@ -143,22 +161,27 @@ class RedisScheduler:
         if link is None or not link.alive:
             await self._servers.call(QUEUE, "LLEN", QUEUE)  # a cluster's places are known from here on
             link = self._link = await self._servers.new_link(self._servers.place(QUEUE))
-        first = _checked(await link.call("BLPOP", QUEUE, BLOCK_SECONDS))
+        first = _checked(await link.call("BLPOP", *self._queues, BLOCK_SECONDS))
         if first is None:
             return []
-        rest = _checked(await link.call("LPOP", QUEUE, most - 1)) if most > 1 else None
-        return [first[1], *(rest or ())]
+        queue, text = first
+        rest = _checked(await link.call("LPOP", queue, most - 1)) if most > 1 else None
+        return [text, *(rest or ())]
+
+    def _read(self, text: str) -> list[Trigger]:
+        try:
+            return from_text(text)
+        except ValueError as e:
+            self.counts["dropped"] += 1
+            log.warning("dropped from %s: %.80r: %s", QUEUE, text, e)
+            return []
+
+
+def _queue(lane: str) -> str:
+    return f"{QUEUE}:{lane}" if lane else QUEUE
 
 
 def _checked(answer: Answer) -> Answer:
     if isinstance(answer, hiredis.ReplyError):
         raise answer
     return answer
-
-
-def _read(text: str) -> list[Trigger]:
-    try:
-        return from_text(text)
-    except ValueError as e:
-        log.warning("dropped from %s: %.80r: %s", QUEUE, text, e)
-        return []

@@ -1,32 +1,31 @@
-"""RocketMQ's client for asyncio: its blocking calls on threads, its loggers kept quiet."""
+"""RocketMQ's client for asyncio: its blocking calls beside the loop, its loggers kept quiet, its parts
+built anew when the server was away."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import logging
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+import traceback
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from types import ModuleType
 from typing import Any, TypeVar
 
 from tinyflow_nb.errors import MissingExtra, SettingsError
+from tinyflow_nb.settings import RocketMQSettings
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-THREADS = 6
-SEND_SECONDS = 6.0
-"""For one message, all the client's attempts included."""
-AWAIT_SECONDS = 5
-"""A receive waits so long on the server; the least it allows."""
-ANSWER_SECONDS = AWAIT_SECONDS + 5
-"""A receive that gives nothing by then, not even an error, was lost by the client."""
-INVISIBLE_SECONDS = 30
-"""A message taken and not acknowledged comes back to anybody after that."""
-
-Message = Any
-"""rocketmq.Message: `topic`, `body`, `message_id`."""
+TROUBLES = 3
+"""Failed calls in a row until a part is built anew: an untouched one hears nothing for minutes after the
+server was away."""
+PAUSE_SECONDS = 1.0
+"""Between two times that a part is built anew."""
+END_SECONDS = 10.0
+"""For what a part has under way, and again for its end."""
 
 
 def endpoints_of(address: str) -> tuple[str, str, str]:
@@ -38,12 +37,181 @@ def endpoints_of(address: str) -> tuple[str, str, str]:
     kind, _, rest = address.partition("://")
     credentials, _, places = rest.rpartition("@")
     key, _, secret = credentials.partition(":")
+    hosts = []
     for place in places.split(";"):
         host, _, port = place.rpartition(":")
         if kind != "rocketmq" or not host or not port.isdigit():
             told = f"rocketmq://{places}: use rocketmq://[key:secret@]host:8081[;host:8081]"
             raise SettingsError(told)
+        hosts.append(host)
+    if len(hosts) > 1 and not all(host.replace(".", "").isdigit() for host in hosts):
+        raise SettingsError(
+            f"rocketmq://{places}: several addresses must be numbers; of names its client takes one"
+        )
     return places, key, secret
+
+
+class Client:
+    """What a producer and consumers of one process share."""
+
+    def __init__(self, address: str, settings: RocketMQSettings) -> None:
+        """
+        Args:
+            address: `rocketmq://...`, or `rocketmq`: the endpoints of the settings.
+
+        Raises:
+            SettingsError
+        """
+        if "://" not in address:
+            if not settings.endpoints:
+                raise SettingsError(
+                    "scheduler 'rocketmq' has no address: set rocketmq.endpoints to host:8081"
+                )
+            address = f"rocketmq://{settings.endpoints}"
+        self.endpoints, key, secret = endpoints_of(address)
+        self._credentials = (
+            (key, secret) if key else (settings.access_key, settings.secret_key.get_secret_value())
+        )
+        self.settings = settings
+
+    def name(self, name: str) -> str:
+        """A topic or group as the server knows it."""
+        return self.settings.topic_prefix + name
+
+    async def library(self) -> ModuleType:
+        """Raises MissingExtra."""
+        return await aside(_load)
+
+    async def configuration(self) -> Any:
+        library = await self.library()
+        return library.ClientConfiguration(
+            self.endpoints, library.Credentials(*self._credentials), self.settings.namespace,
+            self.settings.send_timeout,
+        )  # fmt: skip
+
+
+class Part:
+    """A producer or a consumer of the library's, and what it has under way."""
+
+    def __init__(self, part: Any) -> None:
+        self.part = part
+        self._at_hand: set[str] = set()
+        """Topics whose route it has: a call for another one asks the server for it, and blocks."""
+        self.under_way: set[asyncio.Task[Any]] = set()
+
+    async def call(self, topic: str, call: Callable[[Any], Future[T]], timeout: float) -> T:
+        """What a call of the library's gives that answers with a future.
+
+        Cancelled, or too late, it goes on: the library fails on a future that was cancelled, and
+        forgets others.
+
+        Raises:
+            TimeoutError
+            Exception: whatever the client raises.
+        """
+        task = asyncio.get_running_loop().create_task(self._answer(topic, call))
+        self.under_way.add(task)
+        task.add_done_callback(self._done)
+        async with asyncio.timeout(timeout):
+            return await asyncio.shield(task)
+
+    async def _answer(self, topic: str, call: Callable[[Any], Future[T]]) -> T:
+        if topic in self._at_hand:
+            return await asyncio.wrap_future(call(self.part))
+        answer = await asyncio.wrap_future(await aside(call, self.part))
+        self._at_hand.add(topic)
+        return answer
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self.under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: its caller may be gone
+
+    async def end(self) -> None:
+        """Once what is under way is over: else that would never get an answer."""
+        if self.under_way:
+            await asyncio.wait(self.under_way, timeout=END_SECONDS)
+        for task in list(self.under_way):
+            task.cancel()
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await aside(self.part.shutdown)
+        except Exception:  # it says so of one that lost its server; there is nothing left to end then
+            log.debug("the RocketMQ client did not end in order", exc_info=True)
+
+
+class Renewed:
+    """A part that is built anew when calls fail in a row; what the old one still does is waited for."""
+
+    def __init__(self, build: Callable[[], Awaitable[Any]]) -> None:
+        """
+        Args:
+            build: makes a part of the library's; it is started here.
+        """
+        self._build = build
+        self._part: Part | None = None
+        self._old: set[asyncio.Task[None]] = set()
+        self._built_at = 0.0
+        self._failed = 0
+        self._lock = asyncio.Lock()
+
+    async def call(self, topic: str, call: Callable[[Any], Future[T]], timeout: float) -> T:
+        """As Part.call."""
+        part = await self.at_hand()
+        try:
+            answer = await part.call(topic, call, timeout)
+        except Exception:
+            if part is self._part:
+                self._failed += 1
+            raise
+        if part is self._part:
+            self._failed = 0
+        return answer
+
+    async def at_hand(self) -> Part:
+        loop = asyncio.get_running_loop()
+        async with self._lock:
+            worn = self._failed >= TROUBLES and loop.time() - self._built_at >= PAUSE_SECONDS
+            if self._part is None or worn:
+                new = Part(await self._build())
+                await aside(new.part.startup)
+                self._leave()
+                self._part, self._failed, self._built_at = new, 0, loop.time()
+            return self._part
+
+    def _leave(self) -> None:
+        if self._part is not None:
+            ending = asyncio.get_running_loop().create_task(self._part.end())
+            self._old.add(ending)
+            ending.add_done_callback(self._old.discard)
+            self._part = None
+
+    async def close(self) -> None:
+        self._leave()
+        await asyncio.gather(*self._old)
+
+
+def told(error: BaseException) -> str:
+    """In one line: a remote call's failure prints as five."""
+    details = getattr(error, "details", None)
+    return str((details() if callable(details) else None) or error or type(error).__name__)
+
+
+async def aside(call: Callable[..., T], *args: Any) -> T:
+    """In a thread of its own; one that never returns does not keep the process from ending."""
+    answer: Future[T] = Future()
+    answer.set_running_or_notify_cancel()  # from here on nobody can cancel it
+
+    def run() -> None:
+        try:
+            result = call(*args)
+        except BaseException as e:  # noqa: BLE001  it is raised where the result is awaited
+            answer.set_exception(e)
+        else:
+            answer.set_result(result)
+
+    threading.Thread(target=run, name="tinyflow-rocketmq", daemon=True).start()
+    return await asyncio.wrap_future(answer)
 
 
 def _load() -> ModuleType:
@@ -56,129 +224,12 @@ def _load() -> ModuleType:
         theirs.removeHandler(handler)
         handler.close()
     theirs.setLevel(logging.CRITICAL)  # what fails is raised here too, and told by us, once
+    logging.getLogger("concurrent.futures").addFilter(_is_not_theirs)  # no filter is added twice
     return library
 
 
-class Client:
-    """What a producer and consumers of one process share."""
-
-    def __init__(self, address: str) -> None:
-        """Raises SettingsError."""
-        self.endpoints, self._key, self._secret = endpoints_of(address)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="tinyflow-rocketmq")
-        self._library: ModuleType | None = None
-
-    async def library(self) -> ModuleType:
-        """Raises MissingExtra."""
-        if self._library is None:
-            self._library = await self.blocking(_load)
-        return self._library
-
-    async def configuration(self) -> Any:
-        library = await self.library()
-        return library.ClientConfiguration(self.endpoints, library.Credentials(self._key, self._secret))
-
-    async def blocking(self, call: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
-
-    async def begun(self, call: Callable[..., Future[T]], *args: Any) -> T:
-        """What a call gives that answers with a future; the call itself may ask the server, too."""
-        answer = asyncio.wrap_future(await self.blocking(call, *args))
-        return await asyncio.shield(answer)  # the client fails on a future that was cancelled
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-class Outbox:
-    """Sends."""
-
-    def __init__(self, client: Client, topics: tuple[str, ...]) -> None:
-        self._client = client
-        self._topics = topics
-        self._producer: Any = None
-
-    async def open(self) -> None:
-        library = await self._client.library()
-        configuration = await self._client.configuration()
-        self._producer = await self._client.blocking(library.Producer, configuration, self._topics)
-        await self._client.blocking(self._producer.startup)
-
-    async def send(self, topic: str, body: bytes, at: int | None = None) -> None:
-        """Raises whatever the client does; then it may have been sent all the same.
-
-        Args:
-            at: Unix seconds, for a topic of delays.
-        """
-        message = (await self._client.library()).Message()
-        message.topic, message.body = topic, body
-        if at is not None:
-            message.delivery_timestamp = at
-        await asyncio.wait_for(self._client.begun(self._producer.send_async, message), SEND_SECONDS)
-
-    async def close(self) -> None:
-        if self._producer is not None:
-            await self._client.blocking(_end, self._producer)
-
-
-class Inbox:
-    """Messages of one topic, for one group."""
-
-    def __init__(self, client: Client, topic: str, group: str) -> None:
-        self._client = client
-        self._topic, self._group = topic, group
-        self._consumer: Any = None
-        self._receiving: asyncio.Future[list[Message]] | None = None
-
-    async def receive(self, most: int) -> list[Message]:
-        """Waits a while for one. Raises whatever the client does; a few times in a row: `rebuild`.
-
-        Cancelling leaves what it takes to `close`: the server has handed it out.
-        """
-        if self._consumer is None:
-            await self._build()
-        self._receiving = asyncio.ensure_future(
-            self._client.begun(self._consumer.receive_async, most, INVISIBLE_SECONDS)
-        )
-        messages = await asyncio.wait_for(asyncio.shield(self._receiving), ANSWER_SECONDS)
-        self._receiving = None
-        return messages
-
-    async def ack(self, message: Message) -> None:
-        await self._client.blocking(self._consumer.ack, message)
-
-    async def rebuild(self) -> None:
-        """An untouched one hears nothing for minutes after the server was away."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await self._client.blocking(_end, consumer)
-
-    async def _build(self) -> None:
-        library = await self._client.library()
-        topics = {self._topic: library.FilterExpression("*")}
-        consumer = library.SimpleConsumer(
-            await self._client.configuration(), self._group, topics, await_duration=AWAIT_SECONDS
-        )
-        await self._client.blocking(consumer.startup)
-        self._consumer = consumer
-
-    async def last(self) -> list[Message]:
-        """What a cancelled `receive` has taken; waits for it."""
-        if self._receiving is None:
-            return []
-        receiving = self._receiving
-        done, _ = await asyncio.wait([receiving], timeout=ANSWER_SECONDS)
-        return receiving.result() if done and receiving.exception() is None else []
-
-
-def told(error: BaseException) -> str:
-    """In one line: a remote call's failure prints as five."""
-    details = getattr(error, "details", None)
-    return str((details() if callable(details) else None) or error or type(error).__name__)
-
-
-def _end(part: Any) -> None:
-    try:
-        part.shutdown()
-    except Exception:  # it says so of one that lost its server; there is nothing left to end then
-        log.debug("the RocketMQ client did not end in order", exc_info=True)
+def _is_not_theirs(record: logging.LogRecord) -> bool:
+    """A failed heartbeat of the library's is raised where nobody can catch it."""
+    error = record.exc_info[1] if record.exc_info else None
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    return not any("/rocketmq/" in frame.filename for frame in frames)

@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import DueIndex
+from tinyflow_nb.ports import MESSAGE_ID, DueIndex
 
 log = logging.getLogger(__name__)
 
@@ -26,21 +27,38 @@ Accept = Callable[[Trigger], Awaitable[bool]]
 Room = Callable[[], Awaitable[int]]
 
 
-async def sweep(index: DueIndex, accept: Accept, room: Room) -> None:
-    """Runs until it is cancelled."""
+async def sweep(index: DueIndex, accept: Accept, room: Room, tags: Sequence[str] = ()) -> None:
+    """Runs until it is cancelled. The runs' deadlines are passed also while there is no room.
+
+    Args:
+        tags: the worker's.
+    """
+
+    async def units() -> list[Trigger]:
+        return await index.due(OLDER, AGAIN, 1 + await room() // SHARDS, tags)
+
+    await asyncio.gather(_repeat(units, accept), _repeat(partial(index.deadlines, OLDER, AGAIN), accept))
+
+
+async def _repeat(look: Callable[[], Awaitable[list[Trigger]]], accept: Accept) -> None:
     while True:
         await asyncio.sleep(EVERY * random.uniform(0.5, 1.5))
         try:
-            while found := await index.due(OLDER, AGAIN, 1 + await room() // SHARDS):
+            while found := await look():
                 await bring(found, accept)
         except TinyflowError:
             log.warning("could not look at what is due", exc_info=True)
 
 
-async def bring(triggers: Iterable[Trigger], accept: Accept) -> None:
-    """Claim what they name; a trigger that fails here is still in the store, and found again."""
+async def bring(triggers: Iterable[Trigger], accept: Accept, message: str = "") -> None:
+    """Claim what they name; a trigger that fails here is still in the store, and found again.
+
+    Args:
+        message: id of the one that brought them.
+    """
 
     async def one(trigger: Trigger) -> None:
+        MESSAGE_ID.set(message)  # each runs in a task, so in a context, of its own
         try:
             await accept(trigger)
         except Exception:

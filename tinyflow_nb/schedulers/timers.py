@@ -1,34 +1,43 @@
-"""Timers of this process, for triggers that are due soon; the store's due index has them all."""
+"""Timers of this process, for triggers that are due later."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import Clock
 
-HORIZON = 60.0
-"""Seconds. What is due later is left to the index: a run may wait a month for a person."""
-
 
 class Timers:
-    def __init__(self, clock: Clock, now: Callable[[], float], due: Callable[[Trigger], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        now: Callable[[], float],
+        due: Callable[[Trigger], None],
+        horizon: float = math.inf,
+    ) -> None:
         """
         Args:
             now: the store's time, which says when a trigger is due.
-            due: called with each trigger once it is.
+            due: called with each trigger once it is; it may be set again, if the clock was set back.
+            horizon: seconds; what is due later is left to who finds it in the store.
         """
         self._clock = clock
         self._now = now
         self._due = due
+        self._horizon = horizon
         self._cancels: dict[str, dict[Trigger, Callable[[], None]]] = {}
         """By run."""
 
     def set(self, trigger: Trigger) -> None:
-        wait = trigger.due - self._now()
-        timers = self._cancels.setdefault(trigger.run, {}) if wait <= HORIZON else {}
-        if wait <= HORIZON and trigger not in timers:
-            timers[trigger] = self._clock.call_at(self._clock.now() + wait, lambda: self._over(trigger))
+        now = self._now()
+        if trigger.wait(now) > self._horizon:
+            return
+        timers = self._cancels.setdefault(trigger.run, {})
+        if trigger not in timers:
+            when = trigger.due + (self._clock.now() - now)
+            timers[trigger] = self._clock.call_at(when, lambda: self._over(trigger))
 
     def _over(self, trigger: Trigger) -> None:
         timers = self._cancels[trigger.run]

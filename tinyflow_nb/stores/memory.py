@@ -11,14 +11,17 @@ from tinyflow_nb.errors import InvalidOperation
 from tinyflow_nb.model.commit import Commit, NewRun, Outcome, RawEvent
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event
+from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.model.shape import Shape
+from tinyflow_nb.model.signature import Signature, SignedDefinition
 from tinyflow_nb.model.state import ChainState, RunPage
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import Clock, PublishedVersion, RunHeader
+from tinyflow_nb.ports import Clock, PublishedVersion, RunHeader, WorkerInfo
 from tinyflow_nb.stores.chunks import ChunkLog
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.run_image import RunImage
+from tinyflow_nb.stores.signatures import definition_of, readable
 from tinyflow_nb.stores.summaries import header_of, page_of, summary_of
 
 WATCH_SECONDS = 0.05
@@ -36,20 +39,27 @@ class MemoryStore:
         self._events: dict[str, list[RawEvent]] = {}
         self._chunks: dict[str, ChunkLog] = {}
         self._definitions: dict[str, str] = {}
+        self._signed: dict[str, dict[tuple[str, str], tuple[str, str]]] = {}
         self._versions: dict[str, list[tuple[str, float]]] = {}
         self._current: dict[str, int] = {}
+        self._workers: dict[str, tuple[WorkerInfo, float]] = {}
 
     async def start(self, stack: AsyncExitStack) -> None: ...
 
     # ------------------------------------------------------------------ definitions
 
-    async def put(self, definition: ChainDefinition) -> None:
-        if definition.hash not in self._definitions:
-            self._definitions[definition.hash] = definition.to_json()
+    async def put(self, definition: ChainDefinition, signature: Signature) -> None:
+        text = definition.to_json()
+        self._definitions.setdefault(definition.hash, text)
+        signed = self._signed.setdefault(definition.hash, {})
+        signed[signature.key, signature.name] = (text, signature.to_json())
 
     async def get(self, hash: str) -> ChainDefinition | None:
         text = self._definitions.get(hash)
-        return ChainDefinition.model_validate_json(text) if text else None
+        return definition_of(text, hash) if text else None
+
+    async def signed(self, hash: str) -> list[SignedDefinition]:
+        return readable(self._signed.get(hash, {}).values())
 
     async def publish(self, name: str, hash: str) -> int:
         versions = self._versions.setdefault(name, [])
@@ -90,10 +100,12 @@ class MemoryStore:
         self._events[commit.run] += outcome.events
         return outcome
 
-    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
+    async def claim(
+        self, trigger: Trigger, worker: str, lease: float, tags: Carried = None
+    ) -> Outcome | None:
         image = self._images.get(trigger.run)
         at = self.now()
-        unit = image.claimable(trigger, at, False) if image else None
+        unit = image.claimable(trigger, at, False, tags) if image else None
         if image is None or unit is None:
             return None
         outcome = image.take_one(unit, worker, lease, at)
@@ -192,3 +204,12 @@ class MemoryStore:
     def _seq(self, run: str) -> int:
         image = self._images.get(run)
         return image.seq if image else -1
+
+    # ------------------------------------------------------------------ workers
+
+    async def report(self, worker: WorkerInfo, ttl: float) -> None:
+        self._workers[worker.name] = (worker, self.now() + ttl)
+
+    async def workers(self) -> list[WorkerInfo]:
+        self._workers = {n: (w, until) for n, (w, until) in self._workers.items() if until > self.now()}
+        return [worker for _, (worker, _) in sorted(self._workers.items())]

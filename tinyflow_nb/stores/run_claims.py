@@ -7,6 +7,7 @@ from itertools import islice
 
 from tinyflow_nb.model.commit import Claim, Outcome
 from tinyflow_nb.model.events import EventType
+from tinyflow_nb.model.lanes import Carried, may_run
 from tinyflow_nb.model.status import TERMINAL
 from tinyflow_nb.model.trigger import Trigger, TriggerKind
 from tinyflow_nb.stores.run_core import FAILED, READY, RUNNING, SUSPENDED, RunCore
@@ -18,12 +19,15 @@ class RunClaims(RunCore):
 
     __slots__ = ()
 
-    def claimable(self, trigger: Trigger, at: float, holder_is_dead: bool) -> Unit | None:
-        """The unit a trigger may claim now; None if the trigger is not of the present."""
+    def claimable(
+        self, trigger: Trigger, at: float, holder_is_dead: bool, carried: Carried = None
+    ) -> Unit | None:
+        """The unit a trigger may claim now; None if the trigger is not of the present, or the unit asks
+        for tags that its worker does not carry."""
         if trigger.generation != self.generation or self.status in TERMINAL:
             return None
         unit = self.units.get(trigger.unit)
-        if unit is None:
+        if unit is None or not may_run(self._tags(unit), carried):
             return None
         if trigger.kind == "lease":
             expired = unit.token and (at >= unit.expires or holder_is_dead)
@@ -115,7 +119,14 @@ class RunClaims(RunCore):
         names = (f"{unit.name}[{i}]" for i in range(len(unit.item_values or ())))
         return tuple(self.units[name].value for name in names)
 
-    def _outcome(self, made_ready: list[Unit], worker: str, want: int, lease: float, at: float) -> Outcome:
+    @staticmethod
+    def _tags(unit: Unit) -> tuple[str, ...]:
+        """Those its worker must carry: none to skip it."""
+        return () if unit.dead else unit.shape.tags
+
+    def _outcome(
+        self, made_ready: list[Unit], worker: str, want: int, lease: float, carried: Carried, at: float
+    ) -> Outcome:
         events = self.events
         claims: list[Claim] = []
         triggers: list[Trigger] = []
@@ -133,7 +144,7 @@ class RunClaims(RunCore):
             for unit in made_ready:
                 if unit.status is SUSPENDED or unit.due > at or unit.delegated:
                     triggers.append(self.trigger_of(unit))
-                elif worker and (unit.dead or len(claims) < want) and not unit.shape.tags:
+                elif worker and (unit.dead or (len(claims) < want and may_run(unit.shape.tags, carried))):
                     claims.append(self.take(unit, worker, lease, at))
                 elif unit.name in self.ready:
                     triggers.append(self.trigger_of(unit))
@@ -145,8 +156,8 @@ class RunClaims(RunCore):
     def trigger_of(self, unit: Unit) -> Trigger:
         parked = unit.status is SUSPENDED or unit.delegated
         kind: TriggerKind = "timeout" if parked else "retry" if unit.due else "run"
-        tags = unit.shape.tags
-        return Trigger(self.new.run, self.generation, unit.name, unit.attempt, kind, unit.due, tags)
+        due = unit.due or unit.since
+        return Trigger(self.new.run, self.generation, unit.name, unit.attempt, kind, due, self._tags(unit))
 
     def request(self, unit: str) -> str | None:
         """What a delegated unit asked for."""
@@ -171,7 +182,9 @@ class RunClaims(RunCore):
         for unit in self.units.values():
             if unit.status is RUNNING and unit.token:
                 due = 0.0 if is_dead(unit.worker) else unit.expires
-                found.append(Trigger(run, generation, unit.name, unit.attempt, "lease", due))
+                found.append(
+                    Trigger(run, generation, unit.name, unit.attempt, "lease", due, self._tags(unit))
+                )
             elif unit.due and (unit.status is SUSPENDED or unit.delegated):
                 found.append(self.trigger_of(unit))
             if unit.delegated:

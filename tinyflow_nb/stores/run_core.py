@@ -73,9 +73,14 @@ class RunCore:
         return unit.value if unit is not None and unit.status is SUCCEEDED else None
 
     def _make_ready(self, unit: Unit) -> None:
-        unit.status = READY
-        self.ready[unit.name] = unit
+        self._put_out(unit)
         self.active += 1
+
+    def _put_out(self, unit: Unit) -> None:
+        """Into the outbox, from the change that is being applied on."""
+        unit.status = READY
+        unit.since = self.touched_at
+        self.ready[unit.name] = unit
 
     def _tell_started(self, unit: Unit, at: float) -> None:
         data: dict[str, Any] = {"attempt": unit.attempt}

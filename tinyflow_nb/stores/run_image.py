@@ -47,7 +47,8 @@ class RunImage(RunClaims):
         made_ready = [self.unit(id) for id in self.shape.entry]
         for unit in made_ready:
             self._make_ready(unit)
-        return self._outcome(made_ready, self.new.worker, self.new.want, self.new.lease, at)
+        new = self.new
+        return self._outcome(made_ready, new.worker, new.want, new.lease, new.tags, at)
 
     # ------------------------------------------------------------------ commits
 
@@ -99,7 +100,7 @@ class RunImage(RunClaims):
             elif self.status is SUSPENDED:
                 self.status = RUNNING
                 self._tell_status(EventType.CHAIN_RESUMED, at, {})
-        return self._outcome(made_ready, commit.worker, commit.want, commit.lease, at)
+        return self._outcome(made_ready, commit.worker, commit.want, commit.lease, commit.tags, at)
 
     def _settle(self, step: Settle, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
@@ -273,13 +274,12 @@ class RunImage(RunClaims):
 
     def _again(self, step: Any, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
-        unit.status = READY
+        self._put_out(unit)  # still active: it waits for its time
         unit.due = step.due
         unit.info = {"error": step.error}
         unit.overdue = False
         if unit.child is not None:
             unit.child.fresh = False
-        self.ready[unit.name] = unit  # still active: it waits for its time
         made_ready.append(unit)
         data = {"error": step.error, "attempt": unit.attempt, "due": step.due}
         self._tell(EventType.NODE_RETRYING, unit.name, at, data)
@@ -333,8 +333,7 @@ class RunImage(RunClaims):
     def _round(self, step: NextRound, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
         self._begin_round(unit, step.value)
-        unit.status = READY
-        self.ready[unit.name] = unit
+        self._put_out(unit)
         made_ready.append(unit)
 
     def _begin_round(self, unit: Unit, value: str) -> None:
@@ -348,10 +347,9 @@ class RunImage(RunClaims):
 
     def _hand_back(self, step: Any, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
-        unit.status = READY
+        self._put_out(unit)
         if unit.judged or not unit.shape.judged:
             unit.attempt -= 1
-        self.ready[unit.name] = unit
 
     def _end_run(self, step: End, at: float, made_ready: list[Unit]) -> None:
         self._end(step.status, step.error, at)

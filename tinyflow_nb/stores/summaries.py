@@ -14,7 +14,7 @@ def header_of(image: RunImage) -> RunHeader:
     new = image.new
     return RunHeader(
         new.run, new.chain, new.definition, image.status, image.generation,
-        new.inputs, image.deadline, new.context, image.error, image.seq,
+        new.inputs, image.deadline, new.context, image.error, image.seq, image.created_at,
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ class Unit:
     __slots__ = (
         "attempt", "child", "data_left", "dead", "deaths", "due", "edges_left", "expires", "finished_at",
         "index", "info", "item_values", "items_left", "items_next", "judged", "name", "overdue", "parent",
-        "previous", "round", "shape", "started_at", "status", "token", "value", "waiting_for",
+        "previous", "round", "shape", "since", "started_at", "status", "token", "value", "waiting_for",
         "winner", "worker",
     )  # fmt: skip
 
@@ -66,6 +66,8 @@ class Unit:
         self.round = 1
         self.judged = False
         self.due = 0.0
+        self.since = 0.0
+        """When it last became ready."""
         self.value: str | None = None
         self.previous: str | None = None
         self.info: dict[str, Any] | None = None

@@ -123,13 +123,13 @@ def trigger_of(run: str, generation: int, reply: list[Any]) -> Trigger:
 
 def header_of(run: str, reply: list[Any]) -> RunHeader:
     """`inputs` may be a reference still."""
-    meta, context, chain, definition, inputs, *_ = reply
+    meta, context, chain, definition, inputs, created, *_ = reply
     facts = _facts(meta)
     error = facts.get("error")
     return RunHeader(
         run, chain, definition, STATUSES[int(facts["st"])], int(facts["gen"]), inputs,
         _float(facts, "deadline"), json.loads(context), json.loads(error) if error else None,
-        int(facts["seq"]),
+        int(facts["seq"]), float(created),
     )  # fmt: skip
 
 
@@ -185,6 +185,7 @@ def _put(
     unit.round = int(facts.get("round", 1))
     unit.judged = bool(facts.get("judged"))
     unit.due = float(facts.get("due", 0))
+    unit.since = float(facts.get("since", 0))
     unit.value = values.get(name)
     unit.info = json.loads(facts["info"]) if "info" in facts else None
     unit.waiting_for = json.loads(forms[name]) if name in forms else None

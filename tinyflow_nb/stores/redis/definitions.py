@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tinyflow_nb.errors import StoreError
 from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.signature import Signature, SignedDefinition
 from tinyflow_nb.ports import Clock, PublishedVersion
 from tinyflow_nb.stores.redis.servers import Servers
+from tinyflow_nb.stores.signatures import definition_of, readable
 
 PREFIX = "tf:{reg}"
 SCHEMA = 1
@@ -31,20 +33,28 @@ class Definitions:
                 f" {SCHEMA}): upgrade with pip install -U tinyflow-nb; nothing was touched"
             )
 
-    async def put(self, definition: ChainDefinition) -> None:
-        key = _definition(definition.hash)
-        await self._servers.script("keep", (key,), UNPUBLISHED_SECONDS, definition.to_json())
+    async def put(self, definition: ChainDefinition, signature: Signature) -> None:
+        signer = f"{signature.key} {signature.name}"
+        given = (definition.to_json(), signer, signature.to_json())
+        await self._servers.script("keep", _keys(definition.hash), UNPUBLISHED_SECONDS, *given)
 
     async def get(self, hash: str) -> ChainDefinition | None:
-        text = await self._servers.script("keep", (_definition(hash),), UNPUBLISHED_SECONDS)
-        return ChainDefinition.model_validate_json(text) if text else None
+        text = await self._servers.script("keep", _keys(hash), UNPUBLISHED_SECONDS)
+        return definition_of(text, hash) if text else None
+
+    async def signed(self, hash: str) -> list[SignedDefinition]:
+        first = await self._servers.script("keep", _keys(hash), UNPUBLISHED_SECONDS)
+        key = _signatures(hash)
+        flat = await self._servers.call(key, "HGETALL", key)
+        records = (record.partition("\n") for record in flat[1::2])
+        return readable((own or first or "", record) for record, _, own in records)
 
     async def keep(self, hash: str) -> None:
         """A live run uses it."""
-        await self._servers.script("keep", (_definition(hash),), UNPUBLISHED_SECONDS)
+        await self._servers.script("keep", _keys(hash), UNPUBLISHED_SECONDS)
 
     async def publish(self, name: str, hash: str) -> int:
-        keys = (_definition(hash), _versions(name), f"{PREFIX}:names")
+        keys = (*_keys(hash), _versions(name), f"{PREFIX}:names")
         version = await self._servers.script("publish", keys, name, hash, repr(self._clock.now()))
         if not version:
             raise StoreError(f"the definition #{hash[:8]} of {name} is not in {self._servers.address}")
@@ -76,8 +86,13 @@ class Definitions:
         return found
 
 
-def _definition(hash: str) -> str:
-    return f"{PREFIX}:d:{hash}"
+def _keys(hash: str) -> tuple[str, str]:
+    """Of a definition and of its signatures."""
+    return f"{PREFIX}:d:{hash}", _signatures(hash)
+
+
+def _signatures(hash: str) -> str:
+    return f"{PREFIX}:d:{hash}:signatures"
 
 
 def _versions(name: str) -> str:

@@ -25,6 +25,7 @@ from tinyflow_nb.model.commit import (
     Start,
     Step,
 )
+from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.model.shape import NodeShape, Shape
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.stores.redis.large import LARGE, Large
@@ -43,7 +44,7 @@ def new_run(new: NewRun, shape: list[Any], large: Large) -> list[Any]:
     return [
         new.worker, new.want, new.lease, dumps(new.context), inputs,
         "" if new.deadline is None else new.deadline, "" if most is None else most,
-        new.chain, new.definition, *large.arguments(), *shape,
+        new.chain, new.definition, carried(new.tags), *large.arguments(), *shape,
     ]  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def shape_arguments(shape: Shape) -> list[Any]:
 def _node(node: NodeShape) -> str:
     return dumps([
         node.edges, node.data, int(node.any), int(node.judged), node.handles, node.reads, node.orders,
-        node.tags,
+        sorted(set(node.tags)),
     ])  # fmt: skip
 
 
@@ -67,7 +68,15 @@ def commit(commit: Commit, large: Large) -> list[Any]:
     for step in commit.steps:
         args = _ENCODE[step[0]](_referring(step, large))
         steps += (step[0], len(args), *args)
-    return [commit.generation, commit.worker, commit.want, commit.lease, *large.arguments(), *steps]
+    return [
+        commit.generation, commit.worker, commit.want, commit.lease, carried(commit.tags),
+        *large.arguments(), *steps,
+    ]  # fmt: skip
+
+
+def carried(tags: Carried) -> str:
+    """A worker's tags as the scripts look for one among them."""
+    return "*" if tags is None else f"|{'|'.join(tags)}|" if tags else ""
 
 
 def _referring(step: Step, large: Large) -> Step:

@@ -19,7 +19,20 @@ CHANGE_A_RUN = {
     "create": ("run", "claims"), "commit": PARTS, "claim": ("run", "claims"), "renew": ("run",),
     "append": ("run",),
 }  # fmt: skip
-ALONE = ("due", "expire", "forget", "keep", "publish", "read", "runs", "values", "watch")
+ALONE = (
+    "backlog",
+    "deadlines",
+    "due",
+    "expire",
+    "forget",
+    "keep",
+    "publish",
+    "read",
+    "roster",
+    "runs",
+    "values",
+    "watch",
+)
 WORDS = {
     **{str(status): number for number, status in enumerate(Status, 1)},
     "EDGES": 1, "DATA": 2, "ANY": 3, "JUDGED": 4, "HANDLES": 5, "READS": 6, "ORDERS": 7, "TAGS": 8,

@@ -18,6 +18,7 @@ from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.errors import InvalidOperation, StoreError
 from tinyflow_nb.model.commit import Claim, Commit, NewRun, Outcome
 from tinyflow_nb.model.events import Event
+from tinyflow_nb.model.lanes import Carried, lanes_of
 from tinyflow_nb.model.shape import Shape, shape_of
 from tinyflow_nb.model.state import ChainState, RunPage
 from tinyflow_nb.model.status import Status
@@ -30,6 +31,8 @@ from tinyflow_nb.stores.redis.blocking import BlockingLinks
 from tinyflow_nb.stores.redis.definitions import Definitions
 from tinyflow_nb.stores.redis.large import Large, LargeValues, is_reference
 from tinyflow_nb.stores.redis.link import LinkLost
+from tinyflow_nb.stores.redis.roster import Workers
+from tinyflow_nb.stores.redis.server_time import ServerTime
 from tinyflow_nb.stores.redis.servers import Servers
 from tinyflow_nb.stores.redis.told import plainly
 from tinyflow_nb.stores.redis.watching import Watching
@@ -38,8 +41,9 @@ SHARDS = 64
 """Parts a fleet's runs are spread over; a run's id says which. Never changes."""
 BESIDE = (":ev", ":ch", ":big", ":q")
 """Ends of a run's other keys: its events, chunks, large values, and the queue of a bounded run."""
-LISTS = ("runs", "due", "waiting", "done", "definitions")
+LISTS = ("runs", "due", "deadlines", "waiting", "done", "definitions")
 CHUNKS_KEPT = 20_000
+BACKLOG_RUNS = 1_000
 AGAIN = 4
 """Position of the mark "it may have been applied already" among a script's arguments."""
 
@@ -70,8 +74,7 @@ class RedisStore:
         """
         self._servers = Servers(parse(address))
         self._clock = clock
-        self._ahead = 0.0
-        """Seconds the servers' clock is ahead of ours."""
+        self._time = ServerTime()
         self._fixed = not isinstance(clock, SystemClock)
         self._origin = os.urandom(5).hex()
         self._numbers = itertools.count()
@@ -83,10 +86,14 @@ class RedisStore:
         self._watching = Watching(self._servers, self._origin, key_of, self._fixed_now)
         self.put = self._definitions.put
         self.get = self._definitions.get
+        self.signed = self._definitions.signed
         self.publish = self._definitions.publish
         self.resolve = self._definitions.resolve
         self.published = self._definitions.published
         self.watch = self._watching.watch
+        self._workers = Workers(self._servers, self._fixed_now)
+        self.report = self._workers.report
+        self.workers = self._workers.workers
 
     async def start(self, stack: AsyncExitStack) -> None:
         await self._servers.open(stack)
@@ -94,12 +101,12 @@ class RedisStore:
         stack.callback(self._watching.close)
         await self._definitions.check_schema()
         if not self._fixed:
-            before = time.time()
+            sent = time.monotonic()
             seconds, micros = await self._servers.call("", "TIME")
-            self._ahead = int(seconds) + int(micros) / 1e6 - (before + time.time()) / 2
+            self._time.told(int(seconds) + int(micros) / 1e6, sent)
 
     def now(self) -> float:
-        return self._clock.now() + self._ahead
+        return self._clock.now() if self._fixed else self._time.now()
 
     def _fixed_now(self) -> str:
         return repr(self._clock.now()) if self._fixed else ""
@@ -110,7 +117,15 @@ class RedisStore:
             self._fixed_now(), self._origin, f"{self._origin}.{next(self._numbers):x}", "", self._retention,
         )  # fmt: skip
 
-    def _change(self, name: str, run: str, *args: Any) -> Coroutine[Any, Any, Any]:
+    async def _change(self, name: str, run: str, *args: Any) -> Any:
+        """An outcome as the script gives it."""
+        sent = time.monotonic()
+        reply = await self._script(name, run, *args)
+        if reply is not None:
+            self._time.told(float(reply[2]), sent)
+        return reply
+
+    def _script(self, name: str, run: str, *args: Any) -> Coroutine[Any, Any, Any]:
         keys = self._keys(run)
         return self._servers.script(name, keys, *self._common(), *args, again_at=AGAIN)
 
@@ -139,9 +154,12 @@ class RedisStore:
         reopened = commit.steps[0][0] == "reopen"
         return await self._outcome(commit.run, commit.generation + reopened, reply, large)
 
-    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
+    async def claim(
+        self, trigger: Trigger, worker: str, lease: float, tags: Carried = None
+    ) -> Outcome | None:
         named = (trigger.unit, trigger.generation, trigger.attempt, trigger.kind)
-        reply = await self._change("claim", trigger.run, *named, worker, lease)
+        given = (worker, lease, encoding.carried(tags))
+        reply = await self._change("claim", trigger.run, *named, *given)
         return await self._outcome(trigger.run, trigger.generation, reply, Large())
 
     async def _outcome(self, run: str, generation: int, reply: Any, large: Large) -> Outcome | None:
@@ -237,7 +255,7 @@ class RedisStore:
 
     async def append_chunks(self, run: str, chunks: Sequence[Event]) -> None:
         body = encoding.dumps([(e.seq, e.type, e.node, e.at, e.data) for e in chunks])
-        await self._change("append", run, len(chunks), body, CHUNKS_KEPT)
+        await self._script("append", run, len(chunks), body, CHUNKS_KEPT)
 
     async def chunks(self, run: str, after: int = 0) -> tuple[list[Event], int]:
         key = key_of(run)
@@ -258,16 +276,22 @@ class RedisStore:
     async def _every_shard(self, script: str, name: str, *args: Any) -> list[Any]:
         return await asyncio.gather(*(self._servers.script(script, (key,), *args) for key in _lists(name)))
 
-    async def due(self, older: float = 0.0, again: float = 10.0, limit: int = 100) -> list[Trigger]:
-        """What is due in any run and waits for a worker: the truth behind the messages (SEMANTICS 27).
+    async def due(
+        self, older: float = 0.0, again: float = 10.0, limit: int = 100, tags: Sequence[str] = ()
+    ) -> list[Trigger]:
+        args = (self._fixed_now(), older, again, limit, *lanes_of(tags))
+        return self._triggers(await self._every_shard("due", "due", *args))
 
-        Args:
-            older: seconds it has been due for, at least.
-            again: seconds until it is given again, to anybody, if it is still so.
-            limit: runs looked at, of each shard.
-        """
-        shards = await self._every_shard("due", "due", self._fixed_now(), older, again, limit)
+    async def deadlines(self, older: float = 0.0, again: float = 10.0) -> list[Trigger]:
+        args = (self._fixed_now(), older, again)
+        return self._triggers(await self._every_shard("deadlines", "deadlines", *args))
+
+    @staticmethod
+    def _triggers(shards: list[Any]) -> list[Trigger]:
         return [decoding.trigger_of(run, generation, reply) for s in shards for run, generation, *reply in s]
+
+    async def backlog(self) -> int:
+        return sum(await self._every_shard("backlog", "due", BACKLOG_RUNS))
 
     # ------------------------------------------------------------------ forgetting
 

@@ -1,6 +1,7 @@
 """Journal rows: what changed a run, as JSON.
 
-A row is `["new", at, <NewRun>]`, `["commit", at, <Commit>]` or `["take", at, unit, worker, lease]`.
+A row is `["new", at, <NewRun>]`, `["commit", at, <Commit>]` or `["take", at, unit, worker, lease]`; the
+first two are without tags if they were written before there were any.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def row_of_new(new: NewRun, at: float) -> str:
 
 
 def row_of_commit(commit: Commit, at: float) -> str:
-    return encode(("commit", at, commit.steps, commit.worker, commit.want, commit.lease))
+    return encode(("commit", at, commit.steps, commit.worker, commit.want, commit.lease, commit.tags))
 
 
 def row_of_take(unit: str, worker: str, lease: float, at: float) -> str:
@@ -56,7 +57,8 @@ def row_of_take(unit: str, worker: str, lease: float, at: float) -> str:
 
 def new_of(row: str) -> tuple[NewRun, float]:
     _, at, new = from_json(row)
-    return NewRun(*new), at
+    before_tags = len(new) < len(NewRun._fields)
+    return NewRun(*new, *((),) * before_tags), at
 
 
 def replay(image: RunImage, row: str) -> None:
@@ -66,8 +68,11 @@ def replay(image: RunImage, row: str) -> None:
         unit, worker, lease = rest
         outcome = image.take_one(image.units[unit], worker, lease, at)
     else:
-        steps, worker, want, lease = rest
-        commit = Commit(image.new.run, image.generation, tuple(_step(s) for s in steps), worker, want, lease)
+        steps, worker, want, lease, *carried = rest
+        tags = carried[0] if carried else ()
+        commit = Commit(
+            image.new.run, image.generation, tuple(_step(s) for s in steps), worker, want, lease, tags
+        )
         outcome = image.apply(commit, at)
     image.events = list(outcome.events)  # for who reads them: these, and those of the rows before
 

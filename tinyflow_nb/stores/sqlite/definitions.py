@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.signature import Signature, SignedDefinition
 from tinyflow_nb.ports import Clock, PublishedVersion
+from tinyflow_nb.stores.signatures import definition_of, readable
 from tinyflow_nb.stores.sqlite.database import Database
 
 
@@ -15,15 +17,33 @@ class Definitions:
         self._execute = database.db.execute
         self._clock = clock
 
-    async def put(self, definition: ChainDefinition) -> None:
-        row = (definition.hash, definition.to_json(), self._clock.now())
-        sql = "INSERT INTO definitions VALUES(?,?,?) ON CONFLICT(hash) DO UPDATE SET at=excluded.at"
-        await self._database.run(lambda: self._execute(sql, row))
+    async def put(self, definition: ChainDefinition, signature: Signature) -> None:
+        text = definition.to_json()
+
+        def write() -> None:
+            row = (definition.hash, text, self._clock.now())
+            sql = "INSERT INTO definitions VALUES(?,?,?) ON CONFLICT(hash) DO UPDATE SET at=excluded.at"
+            self._execute(sql, row)
+            sql = "SELECT body FROM definitions WHERE hash=?"
+            (first,) = self._execute(sql, (definition.hash,)).fetchone()
+            key = (definition.hash, signature.key, signature.name)
+            own = (signature.to_json(), None if first == text else text)
+            self._execute("INSERT OR REPLACE INTO signatures VALUES(?,?,?,?,?)", (*key, *own))
+
+        await self._database.run(write)
 
     async def get(self, hash: str) -> ChainDefinition | None:
         sql = "SELECT body FROM definitions WHERE hash=?"
         row = await self._database.read(lambda: self._execute(sql, (hash,)).fetchone())
-        return ChainDefinition.model_validate_json(row[0]) if row else None
+        return definition_of(row[0], hash) if row else None
+
+    async def signed(self, hash: str) -> list[SignedDefinition]:
+        sql = (
+            "SELECT coalesce(s.body, d.body), s.record FROM signatures s"
+            " JOIN definitions d ON d.hash = s.hash WHERE s.hash=?"
+        )
+        rows = await self._database.read(lambda: self._execute(sql, (hash,)).fetchall())
+        return readable(rows)
 
     async def publish(self, name: str, hash: str) -> int:
         def write() -> int:

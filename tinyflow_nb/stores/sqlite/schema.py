@@ -33,6 +33,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " PRIMARY KEY(name, version)) WITHOUT ROWID",
         "CREATE TABLE current(name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
     ),
+    (  # 1 -> 2; `body` is NULL where it is the one of `definitions`
+        "CREATE TABLE signatures(hash TEXT, signer TEXT, name TEXT, record TEXT NOT NULL, body TEXT,"
+        " PRIMARY KEY(hash, signer, name)) WITHOUT ROWID",
+    ),
 )
 """Statements by the version they start from. Only ever append."""
 

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 from tinyflow_nb.errors import InvalidOperation, SettingsError
 from tinyflow_nb.model.commit import Commit, NewRun, Outcome
 from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.model.shape import Shape
 from tinyflow_nb.model.state import ChainState, RunPage, RunSummary
 from tinyflow_nb.model.status import TERMINAL, Status
@@ -76,6 +77,7 @@ class SqliteStore:
         self._images = Images(self._database, self._large)
         self.put = self._definitions.put
         self.get = self._definitions.get
+        self.signed = self._definitions.signed
         self.publish = self._definitions.publish
         self.resolve = self._definitions.resolve
         self.published = self._definitions.published
@@ -125,17 +127,19 @@ class SqliteStore:
             self._update_summary(held, commit.worker)
         return self._with_values(outcome)
 
-    async def claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
-        return await self._database.run(lambda: self._claim(trigger, worker, lease))
+    async def claim(
+        self, trigger: Trigger, worker: str, lease: float, tags: Carried = None
+    ) -> Outcome | None:
+        return await self._database.run(lambda: self._claim(trigger, worker, lease, tags))
 
-    def _claim(self, trigger: Trigger, worker: str, lease: float) -> Outcome | None:
+    def _claim(self, trigger: Trigger, worker: str, lease: float, tags: Carried) -> Outcome | None:
         held = self._images.hold(trigger.run)
         if held is None:
             return None
         image = held.image
         at = self.now()
         holder = image.units[trigger.unit].worker if trigger.unit in image.units else ""
-        unit = image.claimable(trigger, at, trigger.kind == "lease" and is_dead(holder))
+        unit = image.claimable(trigger, at, trigger.kind == "lease" and is_dead(holder), tags)
         if unit is None or (trigger.kind == "lease" and self._renewed(trigger.run, unit.name, unit.token, at)
                             and not is_dead(holder)):  # fmt: skip
             return None
@@ -336,6 +340,7 @@ class SqliteStore:
             " AND hash NOT IN (SELECT hash FROM versions) AND at < ?",
             (self.now() - 86_400.0,),  # one that was just put may be about to be run
         )
+        self._execute("DELETE FROM signatures WHERE hash NOT IN (SELECT hash FROM definitions)")
 
     async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
         now = self.now()
@@ -350,7 +355,8 @@ class SqliteStore:
                 break
             await self._database.run(lambda rows=old: self._forget([run for (run,) in rows]))  # type: ignore[misc]
         sql_waiting = (
-            "SELECT run FROM runs WHERE finished IS NULL AND status='SUSPENDED' AND parent='' AND touched <= ?"
+            "SELECT run FROM runs WHERE finished IS NULL AND status='SUSPENDED' AND parent=''"
+            " AND touched <= ?"
         )
         rows = await self._database.read(
             lambda: self._execute(sql_waiting, (now - suspended_ttl,)).fetchall()

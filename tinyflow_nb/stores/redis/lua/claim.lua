@@ -1,5 +1,5 @@
 -- Take the unit a trigger names; nil if the trigger is not of the present.
--- ARGV[6] unit  [7] generation  [8] attempt  [9] kind  [10] worker  [11] lease
+-- ARGV[6] unit  [7] generation  [8] attempt  [9] kind  [10] worker  [11] lease  [12] the worker's tags
 local name, generation, attempt, kind = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 if not load({name}) or run.gen ~= generation or run.st >= SUCCEEDED then return nil end
 local u = units[name]
@@ -13,7 +13,7 @@ local function claimable()
   return (u.try or 0) == attempt
 end
 
-if not claimable() then
+if not (claimable() and may_run(u, ARGV[12])) then
   return ARGV[4] == '1' and u.op == OP and applied_already() or nil
 end
 local claim = take(u, ARGV[10], tonumber(ARGV[11]))

@@ -1,7 +1,33 @@
 -- The outbox of a run, and claims: who may work on which unit, until when, and with what.
 
-local function due_by(time)
-  if not soonest or time < soonest then soonest = time end
+-- The tags a worker must carry for the unit: none to skip it.
+local function tags_of(u)
+  return u.dead and {} or shape(u.name)[TAGS]
+end
+
+-- The run has something due in a unit's lane.
+local function due_by(time, u)
+  local tags = tags_of(u)
+  if #tags == 0 then
+    if not soonest or time < soonest then soonest = time end
+    return
+  end
+  local lane = table.concat(tags, '+')
+  soonest_in = soonest_in or {}
+  if not soonest_in[lane] or time < soonest_in[lane] then soonest_in[lane] = time end
+end
+
+-- Whether who carries those tags (`|eu|gpu|`, or `*`: all) may run the unit.
+local function may_run(u, carried)
+  if carried == '*' then return true end
+  for _, tag in ipairs(tags_of(u)) do
+    if not string.find(carried, '|' .. tag .. '|', 1, true) then return false end
+  end
+  return true
+end
+
+local function by_deadline()
+  if run.deadline then list('ZADD', 'deadlines', string.format('%.6f', run.deadline)) end
 end
 
 local function make_ready(u)
@@ -97,14 +123,13 @@ local function take(u, worker, lease)
   u.due = nil
   u.op = OP
   touch(u)
-  due_by(u.till)
+  due_by(u.till, u)
   return claim_of(u, overdue)
 end
 
 local function trigger_of(u)
   local kind = u.st == SUSPENDED and 'timeout' or u.due and 'retry' or 'run'
-  local due = u.due and string.format('%.6f', u.due) or '0'
-  return {u.name, u.try or 0, kind, due, shape(u.name)[TAGS]}
+  return {u.name, u.try or 0, kind, string.format('%.6f', u.due or u.since), tags_of(u)}
 end
 
 -- The outbox of a run that bounds its running units, oldest first.
@@ -114,7 +139,7 @@ local function queue_up(u)
 end
 
 -- What a change made ready: claimed for this worker, as far as it wants, or left in the outbox.
-local function hand_out(worker, want, lease)
+local function hand_out(worker, want, lease, carried)
   local claims, triggers = {}, {}
   if run.st >= SUCCEEDED then
     run.ready = 0
@@ -147,12 +172,12 @@ local function hand_out(worker, want, lease)
   for _, u in ipairs(made) do
     if u.st == SUSPENDED or u.due and u.due > NOW then
       triggers[#triggers + 1] = trigger_of(u)
-      due_by(u.due)
-    elseif worker ~= '' and (u.dead or #claims < want) and #shape(u.name)[TAGS] == 0 then
+      due_by(u.due, u)
+    elseif worker ~= '' and (u.dead or #claims < want and may_run(u, carried)) then
       claims[#claims + 1] = take(u, worker, lease)
     elseif u.out then
       triggers[#triggers + 1] = trigger_of(u)
-      due_by(NOW)
+      due_by(NOW, u)
     end
   end
   return claims, triggers

@@ -1,8 +1,8 @@
 -- Apply every step of a commit, or none; nil if one is stale.
--- ARGV[6] generation   [7] worker   [8] want   [9] lease   then large values, then the steps: each its
+-- ARGV[6] generation   [7] worker   [8] want   [9] lease   [10] the worker's tags   then large values, then the steps: each its
 -- kind, how many arguments follow, the unit, its token (of an answer: the round), and its own
 local steps, names, targets = {}, {}, {}
-local at = 11 + 2 * tonumber(ARGV[10])
+local at = 12 + 2 * tonumber(ARGV[11])
 while at <= #ARGV do
   local step = {
     kind = ARGV[at], unit = ARGV[at + 2], token = tonumber(ARGV[at + 3]),
@@ -44,7 +44,7 @@ if not load(names, targets) then return nil end
 if not accepts() then
   return ARGV[4] == '1' and applied_already() or nil
 end
-keep_large(10)
+keep_large(11)
 for _, step in ipairs(steps) do
   apply[step.kind](step)
   if step.unit ~= '' then units[step.unit].op = OP end
@@ -63,6 +63,6 @@ if run.st < SUCCEEDED then
     tell('chain.resumed', '', '{}')
   end
 end
-local claims, triggers = hand_out(ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]))
+local claims, triggers = hand_out(ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10])
 save()
 return outcome(claims, triggers)

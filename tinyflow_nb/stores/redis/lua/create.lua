@@ -1,12 +1,12 @@
 -- Create a run and claim its first units; nil if the id is taken.
 -- ARGV[6] worker  [7] want  [8] lease  [9] its context, JSON  [10] its inputs  [11] deadline or ''
--- [12] max_concurrency or ''  [13] chain  [14] its definition's hash
+-- [12] max_concurrency or ''  [13] chain  [14] its definition's hash  [15] the worker's tags
 -- then large values, the entry nodes (their number first), and every node's name and shape
 if load({}) then
   return ARGV[4] == '1' and applied_already() or nil
 end
 local worker, want, lease = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
-local at = keep_large(15)
+local at = keep_large(16)
 local entries = tonumber(ARGV[at])
 local first = at + 1 + entries
 run = {
@@ -23,7 +23,7 @@ for i = first, #ARGV, 2 do
   shapes[ARGV[i]] = ARGV[i + 1]
   units[ARGV[i]] = false
 end
-if run.deadline then due_by(run.deadline) end
+by_deadline()
 local t = redis.call('TIME')
 list('ZADD', 'runs', t[1] * 1000000 + t[2])
 uses_definition(1, ARGV[14])
@@ -31,6 +31,6 @@ tell_chain_started(ARGV[13])
 for i = at + 1, at + entries do
   make_ready(unit(ARGV[i]))
 end
-local claims, triggers = hand_out(worker, want, lease)
+local claims, triggers = hand_out(worker, want, lease, ARGV[15])
 save()
 return outcome(claims, triggers)

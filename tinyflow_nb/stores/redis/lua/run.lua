@@ -12,7 +12,7 @@
 --
 -- Words like SUCCEEDED stand for numbers: they are replaced before this is loaded.
 local RUN, OP, NOW, AT, run, units, values
-local shapes, changed, made, sets, dels, events, watchers, was, soonest
+local shapes, changed, made, sets, dels, events, watchers, was, soonest, soonest_in
 
 -- Before each operation.
 local function begin()
@@ -24,7 +24,7 @@ local function begin()
   AT = string.format('%.6f', NOW)
   run, units, values = nil, {}, {}
   shapes, changed, made, sets, dels, events = {}, {}, {}, {}, {}, {}
-  watchers, was, soonest = nil, nil, nil
+  watchers, was, soonest, soonest_in = nil, nil, nil, nil
 end
 
 -- ------------------------------------------------------------------ reading
@@ -210,11 +210,14 @@ local function uses_definition(change, hash)
   redis.call('HINCRBY', string.match(RUN, '^(.-}):r:') .. ':definitions', hash, change)
 end
 
--- The shard's lists: runs that have something due, that wait for people, and that ended.
+-- The shard's lists: runs that have something due (in each lane of tags), that wait for people, and
+-- that ended.
 local function list_run()
   if run.st >= SUCCEEDED then
     if run.due then list('ZREM', 'due') end
-    run.due = nil
+    for lane in pairs(run.lanes or {}) do list('ZREM', 'due:' .. lane) end
+    if run.deadline then list('ZREM', 'deadlines') end
+    run.due, run.lanes = nil, nil
     if was < SUCCEEDED then
       uses_definition(-1)
       list('ZREM', 'waiting')
@@ -225,6 +228,13 @@ local function list_run()
   if soonest and not (run.due and run.due <= soonest) then
     run.due = soonest
     list('ZADD', 'due', string.format('%.6f', soonest))
+  end
+  for lane, time in pairs(soonest_in or {}) do
+    run.lanes = run.lanes or {}
+    if not (run.lanes[lane] and run.lanes[lane] <= time) then
+      run.lanes[lane] = time
+      list('ZADD', 'due:' .. lane, string.format('%.6f', time))
+    end
   end
   if run.st == SUSPENDED then
     list('ZADD', 'waiting', AT)

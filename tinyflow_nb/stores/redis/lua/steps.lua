@@ -90,7 +90,7 @@ function apply.handback(step)
   local u = unit(step.unit)
   if u.judged or shape(u.name)[JUDGED] == 0 then u.try = (u.try or 0) - 1 end
   back_to_outbox(u)
-  due_by(NOW)
+  due_by(NOW, u)
   if run.most then queue_up(u) end
 end
 
@@ -124,7 +124,7 @@ function apply.reopen(step)
   run.st = RUNNING
   run.error, run.ended = nil, nil
   run.deadline = tonumber(ARGV[step.first])
-  if run.deadline then due_by(run.deadline) end
+  by_deadline()
   run.ready, run.active, run.parked = 0, 0, 0
   redis.call('DEL', RUN .. ':q')
   tell_chain_started(redis.call('HGET', RUN, 'chain'))

@@ -1,0 +1,36 @@
+"""This machine: Python, this package's extras, the key that signs."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import sys
+
+import tinyflow_nb
+from tinyflow_nb.doctor.finding import Finding, error, ok
+from tinyflow_nb.doctor.patient import Patient
+
+EXTRAS = {
+    "fleet": ("hiredis", "rocketmq"),
+    "lab": ("anywidget", "jupyterlab"),
+    "notebook": ("anywidget", "notebook"),
+    "llm": ("pydantic_ai", "httpx2"),
+    "local-llm": ("pydantic_ai", "xllamacpp"),
+    "services": ("jgo", "psutil"),
+}
+"""Modules that show whether an extra is installed."""
+
+
+async def python(_: Patient) -> Finding:
+    told = f"tinyflow-nb {tinyflow_nb.__version__}, Python {platform.python_version()}"
+    return ok(told, sys.executable)
+
+
+async def extras(patient: Patient) -> Finding:
+    missing = {e: [m for m in needed if importlib.util.find_spec(m) is None] for e, needed in EXTRAS.items()}
+    here = ", ".join(e for e, lacking in missing.items() if not lacking) or "none"
+    if (patient.is_shared or patient.uses_rocketmq) and missing["fleet"]:
+        why = f"without {', '.join(missing['fleet'])} there is no way to Redis or RocketMQ"
+        return error("the extra `fleet` is missing", why, "pip install 'tinyflow-nb[fleet]'")
+    absent = ", ".join(e for e, lacking in missing.items() if lacking)
+    return ok(f"extras installed: {here}", f"not installed: {absent}" if absent else "")

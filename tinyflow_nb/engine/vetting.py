@@ -1,0 +1,188 @@
+"""Vetting: signs what is submitted here, and lets through what is signed by somebody trusted (SEMANTICS 44).
+
+Each definition is judged once, until it changes who is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from tinyflow_nb.errors import DefinitionError, NotTrusted, UnknownChain
+from tinyflow_nb.language import hash_of, load
+from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.signature import Signature, SignedDefinition, digest_of
+from tinyflow_nb.ports import DefinitionStore, Trust
+from tinyflow_nb.trust.review import Review, changes, shortened
+
+PUT_SECONDS = 3600.0
+"""A definition that is used is put again once so much time has passed."""
+KEPT = 256
+VERSIONS_LOOKED_AT = 50
+"""When the newest trusted version of a name is looked for."""
+UNSIGNED = "it is not signed"
+ALTERED = "submit it again: what the store has of it is no definition any more"
+
+
+class Judged(NamedTuple):
+    signature: Signature
+    definition: ChainDefinition | None
+    """What was signed; None if it was altered since."""
+    reason: str
+    """Why it is not trusted; "" if it is."""
+
+
+class Vetting:
+    def __init__(self, store: DefinitionStore, trust: Trust, now: Callable[[], float]) -> None:
+        self._store = store
+        self._trust = trust
+        self._now = now
+        self._epoch = -1
+        self._put: dict[tuple[str, str], float] = {}
+        """When definitions were put, by hash and name: a store may forget one that is not used for long."""
+        self._passed: dict[tuple[str, str], ChainDefinition] = {}
+        """By hash and name."""
+        self._seen: dict[str, None] = {}
+        """Digests of what was only looked at: to submit that again is not to vouch for it."""
+
+    def epoch(self) -> int:
+        """Changes when what passed before may not pass now."""
+        epoch = self._trust.epoch()
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._put.clear()
+            self._passed.clear()
+        return epoch
+
+    def looked_at(self, definition: ChainDefinition) -> None:
+        """It came from the store, and nobody has judged it."""
+        _keep(self._seen, digest_of(definition.to_json()), None)
+
+    async def submit(self, definition: ChainDefinition) -> None:
+        """Sign it and put it into the store, unless that was done lately.
+
+        Raises:
+            NotTrusted: it was taken from the store, and is not trusted here.
+        """
+        self.epoch()
+        key = (definition.hash, definition.name)
+        now = self._now()
+        if now - self._put.get(key, 0.0) <= PUT_SECONDS:
+            return
+        if digest_of(definition.to_json()) in self._seen:
+            await self.passed(definition.hash, definition.name, definition.short_ref)
+        else:
+            await self._store.put(definition, self._trust.sign(definition))
+            _keep(self._passed, key, definition)
+        _keep(self._put, key, now)
+
+    async def passed(self, hash: str, name: str, ref: str) -> ChainDefinition:
+        """The definition, to be executed.
+
+        Args:
+            ref: how the reader can name it to look at it: `name@3`, or a run's id.
+
+        Raises:
+            NotTrusted: nobody who is trusted here signed it under that name.
+            UnknownChain: the store does not have it.
+        """
+        self.epoch()
+        found = self._passed.get((hash, name))
+        if found is not None:
+            return found
+        best = await self._judge(hash, name)
+        if best is not None and best.definition is not None and not best.reason:
+            _keep(self._passed, (hash, name), best.definition)
+            return best.definition
+        raise await self._refusal(best.reason if best else UNSIGNED, hash, name, ref)
+
+    async def review(self, hash: str, name: str, ref: str) -> Review:
+        """What a person should see before trusting it.
+
+        Raises:
+            UnknownChain: the store does not have it.
+            DefinitionError: what the store has is no definition.
+        """
+        best = await self._judge(hash, name)
+        definition = best.definition if best else None
+        if definition is None:
+            definition = await self._store.get(hash)
+            if definition is None:
+                raise UnknownChain(f"the definition #{hash[:8]} is not in this store any more")
+            definition = definition.model_copy(update={"name": name})
+        before, ref_before = await self._newest_trusted(hash, name)
+        return Review(
+            ref, definition, best.signature if best and best.definition else None,
+            best.reason if best else UNSIGNED, ref_before, changes(definition, before, ref_before),
+        )  # fmt: skip
+
+    async def vouch(self, review: Review) -> None:
+        """Sign with the own key what was reviewed; others that trust it execute it from then on.
+
+        Raises:
+            NotTrusted: that key is revoked.
+            DefinitionError: its graph is not what its source says, which is what was read.
+        """
+        definition = review.definition
+        load(definition.to_json())
+        await self._store.put(definition, self._trust.sign(definition))
+        self._seen.pop(digest_of(definition.to_json()), None)
+
+    async def _judge(self, hash: str, name: str) -> Judged | None:
+        """The verdict on the signature that speaks most for it; None if there is none."""
+        signed = [one for one in await self._store.signed(hash) if one.signature.name == name]
+        judged = [self._judge_one(hash, one) for one in signed]
+        return min(
+            judged, key=lambda j: (j.reason != "", j.definition is None, -j.signature.at), default=None
+        )
+
+    def _judge_one(self, hash: str, signed: SignedDefinition) -> Judged:
+        text, signature = signed
+        altered = Judged(signature, None, f"it was altered after {signature.signer} signed it")
+        if digest_of(text) != signature.digest:
+            return altered
+        try:
+            definition = ChainDefinition.model_validate_json(text)
+            if definition.hash != hash or hash_of(definition.source) != hash:
+                return altered
+        except (ValidationError, DefinitionError):
+            return altered
+        return Judged(signature, definition, self._trust.distrust(signature, definition))
+
+    async def _newest_trusted(self, hash: str, name: str) -> tuple[ChainDefinition | None, str]:
+        versions = await self._store.published(name)
+        for version in versions[:VERSIONS_LOOKED_AT]:
+            best = await self._judge(version.hash, name) if version.hash != hash else None
+            if best is not None and not best.reason:
+                return best.definition, f"{name}@{version.version}"
+        return None, ""
+
+    async def _refusal(self, reason: str, hash: str, name: str, ref: str) -> NotTrusted:
+        try:
+            review = await self.review(hash, name, ref)
+        except DefinitionError:
+            return NotTrusted(
+                f"{name}@#{hash[:8]} is not executed here: {reason}", remedy=ALTERED, chain=name
+            )
+        signature = review.signature
+        remedy = f"look at it, and trust it if it is good: %tinyflow trust {ref}"
+        if signature is not None and signature.fingerprint:
+            remedy += f"\nor trust all that its author signs: tinyflow-nb trust add {signature.fingerprint}"
+        return NotTrusted(
+            f"{review.definition.short_ref} is not executed here: {reason}", remedy=remedy, chain=name,
+            author=signature.author if signature else "",
+            fingerprint=signature.fingerprint if signature else "", diff=shortened(review.diff),
+        )  # fmt: skip
+
+
+def _weight(judged: Judged) -> tuple[bool, bool, float]:
+    """The least comes first: trusted, then unaltered, then newest."""
+    return bool(judged.reason), judged.definition is None, -judged.signature.at
+
+
+def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
+    kept[key] = value
+    if len(kept) > KEPT:
+        del kept[next(iter(kept))]

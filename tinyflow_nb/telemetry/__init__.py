@@ -1,0 +1,1 @@
+"""What a worker tells those who run it: metrics, health, logs and traces."""

@@ -1,0 +1,122 @@
+"""The list of the signers a user trusts or has revoked: a small file, read again when it changes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tinyflow_nb.errors import SettingsError
+from tinyflow_nb.trust.files import locked, write_private
+from tinyflow_nb.trust.keys import fingerprint_of
+
+LOOK_SECONDS = 0.5
+"""How often it is looked whether the file changed."""
+
+
+class Known(BaseModel):
+    """One signer on the list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    state: Literal["trusted", "revoked"]
+    at: float
+    """When it came on the list; Unix seconds."""
+
+
+class TrustFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    signers: dict[str, Known] = {}
+    """By fingerprint."""
+
+
+class Signer(NamedTuple):
+    """One signer as it is shown."""
+
+    fingerprint: str
+    name: str
+    state: Literal["own", "trusted", "revoked"]
+    source: Literal["file", "settings", "key"]
+
+
+class TrustedList:
+    """What one file says; `epoch` moves on when it changes."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.epoch = 0
+        self.signers: dict[str, Known] = {}
+        self._seen: object = ()
+        self._look_at = 0.0
+
+    def look(self) -> int:
+        """The epoch, after looking whether the file changed: often at most twice a second.
+
+        Raises:
+            SettingsError: the file can't be understood.
+        """
+        now = time.monotonic()
+        if now >= self._look_at:
+            seen = self._stamp()
+            if seen != self._seen:
+                self.signers = self._read().signers
+                self._seen = seen
+                self.epoch += 1
+            self._look_at = now + LOOK_SECONDS
+        return self.epoch
+
+    def put(self, fingerprint: str, name: str, state: Literal["trusted", "revoked"]) -> None:
+        """Trust a signer, or revoke it.
+
+        Raises:
+            SettingsError: the file can't be written or understood.
+        """
+        try:
+            with locked(self.file.parent):
+                found = self._read()
+                found.signers[fingerprint] = Known(name=name, state=state, at=round(time.time(), 3))
+                write_private(self.file, found.model_dump_json(indent=1) + "\n")
+        except OSError as error:
+            raise SettingsError(f"{self.file} can't be written: {error}") from None
+        self._look_at = 0.0
+
+    def _stamp(self) -> object:
+        try:
+            found = self.file.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SettingsError(f"{self.file} can't be read: {error}") from None
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def _read(self) -> TrustFile:
+        try:
+            found = TrustFile.model_validate_json(self.file.read_text("utf-8"))
+            for fingerprint in found.signers:
+                fingerprint_of(fingerprint)
+        except FileNotFoundError:
+            return TrustFile()
+        except (OSError, UnicodeDecodeError, ValidationError, ValueError) as error:
+            raise SettingsError(
+                f"the list of trusted signers in {self.file} can't be read: {error}; nobody's code is"
+                " executed before it is mended"
+            ) from None
+        return found
+
+
+def named(signers: dict[str, Known], word: str) -> str:
+    """The fingerprint of a signer on the list by its name.
+
+    Raises:
+        ValueError: none or several are called so.
+    """
+    found = [fingerprint for fingerprint, known in signers.items() if known.name == word]
+    if len(found) != 1:
+        count = "several signers are" if found else "no signer is"
+        raise ValueError(f"{count} called {word!r}; give the fingerprint: tinyflow-nb trust list")
+    return found[0]

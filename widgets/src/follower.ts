@@ -1,0 +1,125 @@
+import { SHOWN_CHARACTERS } from "./protocol.ts";
+import type { Ack, Action, Change, FromKernel, Model, Picture, ToKernel, Words } from "./protocol.ts";
+
+const ACK_MS = 8000;
+const RESYNC_MS = 1000;
+
+/** What is told of a change; null says that all may be different. */
+export type Changed = (delta: Change | null) => void;
+
+/** The same id for the same wish. */
+export function newId(): string {
+  return crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`; // unknown where the page came by http
+}
+
+/** Follows a run: one snapshot, then numbered deltas; a gap in the numbers asks for a snapshot. */
+export class Follower {
+  picture: Picture;
+  private readonly model: Model;
+  private readonly changed: Changed;
+  private skew = 0;
+  private readonly waiting = new Map<string, (ack: Ack) => void>();
+  private resyncAt = 0;
+  private readonly onTrait: () => void;
+  private readonly onMessage: (message: FromKernel) => void;
+
+  constructor(model: Model, changed: Changed) {
+    this.model = model;
+    this.changed = changed;
+    this.picture = structuredClone(model.get("snapshot"));
+    this.onTrait = () => this.take(model.get("snapshot"));
+    this.onMessage = (message) => this.receive(message);
+  }
+
+  start(): void {
+    this.model.on("change:snapshot", this.onTrait);
+    this.model.on("msg:custom", this.onMessage);
+    this.changed(null);
+    this.send({ type: "rendered" }).catch(() => {}); // a dead kernel is told at the first click
+  }
+
+  stop(): void {
+    this.model.off("change:snapshot", this.onTrait);
+    this.model.off("msg:custom", this.onMessage);
+  }
+
+  /** The kernel's time, in seconds. */
+  now(): number {
+    return Date.now() / 1000 + this.skew;
+  }
+
+  /** Asks Python to act. The same id again is the same wish. Always resolves, with an `ok`. */
+  async act(action: Action, id = newId()): Promise<Ack> {
+    const refused = (error: string): Ack => ({ type: "ack", id, ok: false, fields: {}, error });
+    const answer = new Promise<Ack>((resolve) => {
+      const timer = setTimeout(() => resolve(refused(this.silentMessage())), ACK_MS);
+      this.waiting.set(id, (ack) => (clearTimeout(timer), resolve(ack)));
+    });
+    try {
+      await this.send({ type: "action", id, action });
+    } catch {
+      this.waiting.get(id)?.(refused(`The kernel is gone: ${this.cure()}.`));
+    }
+    const ack = await answer;
+    this.waiting.delete(id);
+    return ack;
+  }
+
+  private take(snapshot: Picture): void {
+    if (snapshot.seq <= this.picture.seq) return;
+    this.picture = structuredClone(snapshot);
+    this.changed(null);
+  }
+
+  private receive(message: FromKernel): void {
+    if (message.now) this.skew = message.now - Date.now() / 1000;
+    if (message.type === "delta") this.apply(message.seq, message);
+    else if (message.type === "snapshot") this.take(message.snapshot);
+    else if (message.type === "hello" && message.seq > this.picture.seq) this.resync();
+    else if (message.type === "ack") this.waiting.get(message.id)?.(message);
+  }
+
+  private apply(seq: number, delta: Change): void {
+    const { picture } = this;
+    if (seq <= picture.seq) return;
+    if (seq > picture.seq + 1) return this.resync();
+    picture.seq = seq;
+    if (delta.run) picture.run = delta.run;
+    if (delta.forms) picture.forms = delta.forms;
+    if (delta.answers) picture.answers = delta.answers;
+    Object.assign(picture.nodes, delta.nodes);
+    for (const words of delta.text ?? []) this.hear(words);
+    this.changed(delta);
+  }
+
+  private hear([unit, turn, kind, text]: Words): void {
+    let stream = this.picture.streams[unit];
+    if (stream?.turn !== turn) stream = this.picture.streams[unit] = { turn, pieces: [], cut: false };
+    const last = stream.pieces.findLast((piece) => (piece[0] === "log") === (kind === "log"));
+    if (last?.[0] === kind) last[1] += text;
+    else stream.pieces.push([kind, text]);
+    if (last && last[1].length > 2 * SHOWN_CHARACTERS) last[1] = last[1].slice(-SHOWN_CHARACTERS);
+  }
+
+  private resync(): void {
+    if (Date.now() - this.resyncAt < RESYNC_MS) return;
+    this.resyncAt = Date.now();
+    this.send({ type: "resync" }).catch(() => {});
+  }
+
+  /** Rejects if the kernel is gone: a notebook may throw at once, or later. */
+  private async send(content: ToKernel): Promise<void> {
+    await this.model.send(content);
+  }
+
+  /** An ipykernel before 7 hears a click only when no cell runs. */
+  private silentMessage(): string {
+    return "The kernel does not answer yet. While a cell runs, the click may wait for its end. "
+      + `If the kernel was restarted: ${this.cure()}.`;
+  }
+
+  private cure(): string {
+    const { id } = this.picture.run;
+    return id ? `%tinyflow attach ${id} to continue` : "run the cell again";
+  }
+}

@@ -1,0 +1,176 @@
+/** What travels between Python and the page; `picture.py`, `forms.py` and `view.py` make it. */
+
+export type Status = "READY" | "RUNNING" | "SUSPENDED" | "SUCCEEDED" | "FAILED" | "CANCELLED" | "SKIPPED";
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** Seconds since 1970, by the kernel's clock. */
+export type Time = number;
+
+export interface GraphNode {
+  id: string;
+  label: string;
+  type: string;
+  icon: string;
+  description: string;
+  line: number;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export interface GraphEdge {
+  source: string;
+  target: string;
+  kind: "data" | "order" | "handler";
+  path: string;
+  tip: [number, number];
+}
+
+/** What stays the same while a run goes on; `marks` has a status' shape and the sign cut into it. */
+export interface GraphPicture {
+  chain: string;
+  description: string;
+  width: number;
+  height: number;
+  nodes: GraphNode[];
+  edges: GraphEdge[];
+  marks: Record<Status, [shape: string, sign: string]>;
+}
+
+/** `word` says where a node stands, `note` what else fits on its line, `reason` the rest. */
+export interface NodePicture {
+  status: Status;
+  word: string;
+  note: string;
+  reason: string;
+  progress: [done: number, total: number] | null;
+  started_at: Time | null;
+  finished_at: Time | null;
+}
+
+export interface ErrorPicture {
+  title: string;
+  message: string;
+  node: string;
+  attempt: number;
+  line: number;
+  code: string;
+  traceback: string;
+  answer: string;
+}
+
+export interface RunPicture {
+  id: string;
+  chain: string;
+  status: Status;
+  word: string;
+  started_at: Time | null;
+  finished_at: Time | null;
+  error: ErrorPicture | null;
+  result: Json;
+}
+
+export interface Field {
+  name: string;
+  label: string;
+  description?: string;
+  kind: "text" | "line" | "integer" | "number" | "boolean" | "choice" | "json";
+  required: boolean;
+  nullable?: boolean;
+  value?: Json;
+  choices?: Json[];
+  minimum?: number | null;
+  maximum?: number | null;
+  longest?: number | null;
+}
+
+/** A form without a unit asks for the chain's inputs. */
+export interface FormPicture {
+  key: string;
+  unit: string;
+  message: string;
+  fields: Field[];
+}
+
+export interface AnswerPicture {
+  unit: string;
+  node: string;
+  who: string;
+  at: Time | null;
+  answer: Json;
+}
+
+export type Piece = [kind: string, text: string];
+
+/** What one unit (a node, an item, a round) said; a later `turn` starts anew. */
+export interface StreamPicture {
+  turn: string;
+  pieces: Piece[];
+  cut: boolean;
+}
+
+/** Everything that changes while a run goes on. */
+export interface Picture {
+  seq: number;
+  run: RunPicture;
+  nodes: Record<string, NodePicture>;
+  forms: FormPicture[];
+  answers: AnswerPicture[];
+  streams: Record<string, StreamPicture>;
+}
+
+export type Words = [unit: string, turn: string, kind: string, text: string];
+
+/** What changed since the picture before: whole parts, whole nodes, words to append. */
+export interface Change {
+  run?: RunPicture;
+  nodes?: Record<string, NodePicture>;
+  forms?: FormPicture[];
+  answers?: AnswerPicture[];
+  text?: Words[];
+}
+
+export interface Ack {
+  type: "ack";
+  id: string;
+  ok: boolean;
+  error: string;
+  fields: Record<string, string>;
+}
+
+export type FromKernel = { now?: Time } & (
+  | ({ type: "delta"; seq: number } & Change)
+  | { type: "snapshot"; snapshot: Picture }
+  | { type: "hello"; seq: number }
+  | Ack
+);
+
+export type Action =
+  | { type: "resume"; unit: string; answer: Json; answer_id: string }
+  | { type: "start"; inputs: Record<string, Json> }
+  | { type: "stop" }
+  | { type: "retry" };
+
+export type ToKernel =
+  | { type: "rendered" }
+  | { type: "resync" }
+  | { type: "action"; id: string; action: Action };
+
+/** The notebook's end of the wire, as anywidget gives it. */
+export interface Model {
+  get(name: "graph"): GraphPicture;
+  get(name: "snapshot"): Picture;
+  on(name: "change:snapshot", handler: () => void): void;
+  on(name: "msg:custom", handler: (message: FromKernel) => void): void;
+  off(name: "change:snapshot", handler: () => void): void;
+  off(name: "msg:custom", handler: (message: FromKernel) => void): void;
+  send(content: ToKernel): void | Promise<void>;
+}
+
+export const SHOWN_CHARACTERS = 12000; // of one unit: laying out a growing text costs its length each time
+
+/** The node a unit belongs to: `lookups[3]#2` is one of `lookups`. */
+export function nodeOf(unit: string): string {
+  return unit.split(/[[#]/, 1)[0] ?? "";
+}

@@ -1,0 +1,103 @@
+import { html, setText } from "./dom.ts";
+import { Follower } from "./follower.ts";
+import { Forms } from "./forms.ts";
+import { Graph } from "./graph.ts";
+import { Answers, Errors, Result } from "./outcome.ts";
+import type { Context, Panel } from "./panel.ts";
+import { nodeOf } from "./protocol.ts";
+import type { Change, GraphPicture, Model } from "./protocol.ts";
+import { RunBar } from "./runbar.ts";
+import { Streams } from "./streams.ts";
+
+const TICK_MS = 200;
+const ANNOUNCE_MS = 1500; // a screen reader can't keep up with every word; the last one says most
+const MUCH = 500; // texts that wait to be drawn: drawing the whole picture is less work
+
+/** What several changes ask to be drawn; null asks for everything, and so do too many. */
+function merge(pending: Change | null, delta: Change | null): Change | null {
+  if (!delta || !pending || (pending.text?.length ?? 0) > MUCH) return null;
+  return { ...pending, ...delta, nodes: { ...pending.nodes, ...delta.nodes },
+    text: [...(pending.text ?? []), ...(delta.text ?? [])] };
+}
+
+/** The whole view: it makes the panels, and tells them in frames what has changed. */
+export class View implements Context {
+  readonly root: HTMLElement;
+  readonly graph: GraphPicture;
+  readonly follower: Follower;
+  private readonly panels: Panel[];
+  private readonly streams: Streams;
+  private readonly forms: Forms;
+  private readonly spoken = html("div", { class: "tf-spoken", "aria-live": "polite" });
+  private readonly timer: ReturnType<typeof setInterval>;
+  private pending: Change | null = {};
+  private drawing: ReturnType<typeof setTimeout> | null = null;
+  private saying: ReturnType<typeof setTimeout> | null = null;
+  private toSay = "";
+  private drawnAt = 0;
+  private cost = 0;
+
+  constructor(model: Model) {
+    this.graph = model.get("graph");
+    this.follower = new Follower(model, (delta) => this.note(delta));
+    this.streams = new Streams(this);
+    this.forms = new Forms(this);
+    this.panels = [new RunBar(this), new Graph(this), this.forms, new Errors(), this.streams, new Answers(), new Result()];
+    this.root = html("div", { class: "tf tf-live", role: "region", "aria-label": `Chain ${this.graph.chain}`,
+      "data-lm-suppress-shortcuts": "true" }, ...this.panels.map((panel) => panel.root), this.spoken);
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  /** Once it is on the page. */
+  start(): void {
+    this.follower.start();
+  }
+
+  open(node: string): void {
+    this.forms.reveal((unit) => nodeOf(unit) === node) || this.streams.reveal(node);
+  }
+
+  announce(text: string): void {
+    this.toSay = text;
+    if (this.saying) return;
+    setText(this.spoken, text);
+    this.saying = setTimeout(() => {
+      this.saying = null;
+      if (this.toSay !== text) this.announce(this.toSay);
+    }, ANNOUNCE_MS);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    if (this.drawing) clearTimeout(this.drawing);
+    if (this.saying) clearTimeout(this.saying);
+    for (const panel of this.panels) panel.close?.();
+    this.follower.stop();
+  }
+
+  /** Draws at once, or soon if drawing takes its time: a slow page falls back in frames, not behind. */
+  private note(delta: Change | null): void {
+    this.pending = merge(this.pending, delta);
+    const wait = this.drawnAt + 2 * this.cost - performance.now();
+    if (wait <= 0 && !this.drawing) this.draw();
+    else this.drawing ??= setTimeout(() => this.draw(), wait);
+  }
+
+  private draw(): void {
+    const begun = performance.now();
+    const { pending } = this;
+    this.drawing = null;
+    this.pending = {};
+    const { picture } = this.follower;
+    for (const panel of this.panels) panel.update(picture, pending, this.follower.now());
+    this.root.dataset.seq = String(picture.seq);
+    this.drawnAt = performance.now();
+    this.cost = Math.min(this.drawnAt - begun, 250);
+  }
+
+  private tick(): void {
+    const { picture } = this.follower;
+    if (picture.run.finished_at != null || !picture.run.started_at) return;
+    for (const panel of this.panels) panel.tick?.(picture, this.follower.now());
+  }
+}
