@@ -194,6 +194,11 @@ class StateStore(Protocol):
         """Forget a terminal run; False if there is none. A live one is refused: InvalidOperation."""
         ...
 
+    async def release(self, run: str) -> None:
+        """The root of a run has ended: finished, the run is kept as long as its root from now on. Before
+        that a child is kept as long as its root may live."""
+        ...
+
     async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
         """Forget runs finished longer ago than `retention` seconds, children only once their parent is
         forgotten; returns the ids of suspended ones without a parent that are untouched for
@@ -303,6 +308,10 @@ class DueIndex(Protocol):
 
     async def deadlines(self, older: float = 0.0, again: float = 10.0) -> list[Trigger]:
         """The same, of the deadlines of runs that are over: passing one takes no room."""
+        ...
+
+    async def between(self, older: float = 0.0, again: float = 10.0, limit: int = 100) -> list[Trigger]:
+        """The same, of what one run is to tell another."""
         ...
 
     async def backlog(self) -> int:

@@ -28,6 +28,7 @@ from tinyflow_nb.model.commit import (
     ParentTold,
 )
 from tinyflow_nb.model.shape import shape_of
+from tinyflow_nb.model.state import ChainState
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger, child_run_id, item_of, node_of
 
@@ -197,6 +198,8 @@ class Nesting:
                 break  # it knows, or does not wait for this child any more
         ack = ParentTold("told", header.seq)
         await self._hands.commit(Commit(run, header.generation, (ack,)))
+        if above is None or above.status.terminal:
+            await self._store.release(run)
         return above is not None
 
     async def _told(self, header: RunHeader, above: RunHeader, unit: str) -> ChildTold:
@@ -246,8 +249,18 @@ class Nesting:
         ]
         for at in range(0, len(left), TOGETHER):
             await asyncio.gather(*(self._stop(child) for child in left[at : at + TOGETHER]))
+        if over and not state.parent:
+            await self._release(state)
         closed = ChildrenClosed("closed")
         return await self._hands.commit(Commit(run, state.generation, (closed,))) is not None
+
+    async def _release(self, state: ChainState) -> None:
+        """What is below an ended run is kept no longer than it."""
+        for unit in state.units():
+            child = await self._store.state(unit.child, outputs=False) if unit.child else None
+            if child is not None:
+                await self._store.release(child.id)
+                await self._release(child)
 
     async def _stop(self, child: str) -> None:
         try:

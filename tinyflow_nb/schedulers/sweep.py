@@ -28,7 +28,8 @@ Room = Callable[[], Awaitable[int]]
 
 
 async def sweep(index: DueIndex, accept: Accept, room: Room, tags: Sequence[str] = ()) -> None:
-    """Runs until it is cancelled. The runs' deadlines are passed also while there is no room.
+    """Runs until it is cancelled. Deadlines are passed, and runs tell one another, also while there is no
+    room.
 
     Args:
         tags: the worker's.
@@ -37,7 +38,8 @@ async def sweep(index: DueIndex, accept: Accept, room: Room, tags: Sequence[str]
     async def units() -> list[Trigger]:
         return await index.due(OLDER, AGAIN, 1 + await room() // SHARDS, tags)
 
-    await asyncio.gather(_repeat(units, accept), _repeat(partial(index.deadlines, OLDER, AGAIN), accept))
+    looks = (units, partial(index.deadlines, OLDER, AGAIN), partial(index.between, 0.0, AGAIN))
+    await asyncio.gather(*(_repeat(look, accept) for look in looks))
 
 
 async def _repeat(look: Callable[[], Awaitable[list[Trigger]]], accept: Accept) -> None:

@@ -174,6 +174,9 @@ class MemoryStore:
         del self._images[run], self._events[run]
         self._chunks.pop(run, None)
 
+    async def release(self, run: str) -> None:
+        """Nothing to do: it goes with its parent."""
+
     async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
         now = self.now()
         while old := [

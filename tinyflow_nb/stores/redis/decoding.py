@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from tinyflow_nb.model.commit import Claim, NewRun, Outcome, RawEvent
+from tinyflow_nb.model.commit import ChildEnd, Claim, NewRun, Outcome, RawEvent
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.shape import Shape
 from tinyflow_nb.model.state import RunSummary
@@ -16,7 +16,7 @@ from tinyflow_nb.ports import RunHeader
 from tinyflow_nb.stores.redis.encoding import STATUSES
 from tinyflow_nb.stores.redis.large import REFERENCE, is_reference
 from tinyflow_nb.stores.run_image import RunImage
-from tinyflow_nb.stores.unit import Unit
+from tinyflow_nb.stores.unit import Child, Unit
 
 _TYPES = {str(type): type for type in EventType}
 _VALUE_OF = {EventType.NODE_FINISHED: "output", EventType.NODE_STARTED: "previous"}
@@ -104,13 +104,18 @@ def _claim(run: str, generation: int, reply: list[Any]) -> Claim:
             run, generation, unit, token, attempt, round, values, None, None, None, None, dead, bool(overdue),
             deaths,
         )  # fmt: skip
-    item, previous, handled, gather = rest
+    item, previous, handled, gather, *child = rest
     error = json.loads(handled).get("error") if handled else None
     gathered = None if gather is None else tuple(gather)
     return Claim(
         run, generation, unit, token, attempt, round, values, item, previous, gathered, error, dead,
-        bool(overdue), deaths,
+        bool(overdue), deaths, _child_end(child[0]) if child else None,
     )  # fmt: skip
+
+
+def _child_end(reply: list[Any]) -> ChildEnd:
+    generation, status, value, info, fresh = reply
+    return ChildEnd(generation, STATUSES[status], value, json.loads(info) if info else None, bool(fresh))
 
 
 def trigger_of(run: str, generation: int, reply: list[Any]) -> Trigger:
@@ -147,6 +152,8 @@ def image_of(run: str, reply: list[Any], shape: Shape) -> RunImage:
     image.finished_at = _float(facts, "ended")
     image.seq = header.seq
     image.parked = int(facts["parked"])
+    image.untold = int(facts.get("untold", 0))
+    image.closing = int(bool(facts.get("closing")))
     waiting_for = dict(_pairs(forms))
     values = dict(_pairs(outputs))
     found = [(name, _facts(unit)) for name, unit in _pairs(units)]
@@ -189,6 +196,11 @@ def _put(
     unit.value = values.get(name)
     unit.info = json.loads(facts["info"]) if "info" in facts else None
     unit.waiting_for = json.loads(forms[name]) if name in forms else None
+    if "kid" in facts:
+        kid = _facts(facts["kid"])
+        unit.child = Child(kid["id"], "")
+        unit.child.status = STATUSES[int(kid["st"])]
+        unit.child.fresh = bool(kid.get("fresh"))
     unit.item_values = ("",) * int(facts["items"]) if "items" in facts else None
     unit.items_next = int(facts.get("next", 0))
     unit.items_left = int(facts.get("open", 0))

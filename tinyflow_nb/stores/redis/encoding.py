@@ -13,12 +13,16 @@ from tinyflow_nb.model.commit import (
     Again,
     Answer,
     Arrival,
+    ChildrenClosed,
+    ChildTold,
     Commit,
+    Delegate,
     End,
     Expand,
     HandBack,
     NewRun,
     NextRound,
+    ParentTold,
     Park,
     Reopen,
     Settle,
@@ -44,7 +48,7 @@ def new_run(new: NewRun, shape: list[Any], large: Large) -> list[Any]:
     return [
         new.worker, new.want, new.lease, dumps(new.context), inputs,
         "" if new.deadline is None else new.deadline, "" if most is None else most,
-        new.chain, new.definition, carried(new.tags), *large.arguments(), *shape,
+        new.chain, new.definition, carried(new.tags), "1" if new.context.get("parent") else "", *large.arguments(), *shape,
     ]  # fmt: skip
 
 
@@ -81,9 +85,11 @@ def carried(tags: Carried) -> str:
 
 def _referring(step: Step, large: Large) -> Step:
     """The step with references for its large values."""
-    if isinstance(step, Settle | Answer | NextRound):
+    if isinstance(step, Settle | Answer | NextRound | ChildTold):
         if step.value is not None and len(step.value) >= LARGE:
             return step._replace(value=large.stored(step.value))
+    elif isinstance(step, Delegate):
+        return step._replace(request=large.stored(step.request))
     elif isinstance(step, Expand):
         return step._replace(items=tuple(large.stored(item) for item in step.items))
     return step
@@ -119,6 +125,25 @@ def _answer(step: Answer) -> tuple[Any, ...]:
     return step.unit, step.round, step.value, who, rounds, *_arrivals(step.arrivals)
 
 
+def _delegate(step: Delegate) -> tuple[Any, ...]:
+    return step.unit, step.token, step.child, step.request, step.due
+
+
+def _child(step: ChildTold) -> tuple[Any, ...]:
+    return (
+        step.unit, step.seq, step.child, step.generation, NUMBERS[step.status], step.value or "",
+        dumps(step.info) if step.info else "", "1" if step.ready else "", *_arrivals(step.arrivals),
+    )  # fmt: skip
+
+
+def _told(step: ParentTold) -> tuple[Any, ...]:
+    return "", 0, step.seq
+
+
+def _closed(step: ChildrenClosed) -> tuple[Any, ...]:
+    return "", 0
+
+
 def _again(step: Again) -> tuple[Any, ...]:
     return step.unit, step.token, step.due, dumps(step.error)
 
@@ -146,4 +171,5 @@ def _reopen(step: Reopen) -> tuple[Any, ...]:
 _ENCODE: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "settle": _settle, "start": _start, "park": _park, "answer": _answer, "again": _again,
     "expand": _expand, "round": _round, "handback": _hand_back, "end": _end, "reopen": _reopen,
+    "delegate": _delegate, "child": _child, "told": _told, "closed": _closed,
 }  # fmt: skip

@@ -21,6 +21,7 @@ CHANGE_A_RUN = {
 }  # fmt: skip
 ALONE = (
     "backlog",
+    "between",
     "deadlines",
     "due",
     "expire",
@@ -28,6 +29,7 @@ ALONE = (
     "keep",
     "publish",
     "read",
+    "release",
     "roster",
     "runs",
     "values",

@@ -41,7 +41,7 @@ SHARDS = 64
 """Parts a fleet's runs are spread over; a run's id says which. Never changes."""
 BESIDE = (":ev", ":ch", ":big", ":q")
 """Ends of a run's other keys: its events, chunks, large values, and the queue of a bounded run."""
-LISTS = ("runs", "due", "deadlines", "waiting", "done", "definitions")
+LISTS = ("runs", "kids", "due", "deadlines", "between", "waiting", "done", "definitions")
 CHUNKS_KEPT = 20_000
 BACKLOG_RUNS = 1_000
 AGAIN = 4
@@ -222,6 +222,12 @@ class RedisStore:
         texts = await self._large.texts(key_of(run), [v for v in found if is_reference(v)])
         return {node: texts.get(v, v) for node, v in zip(nodes, found, strict=True)}
 
+    async def request(self, run: str, unit: str) -> str | None:
+        text = await self._servers.call(key_of(run), "HGET", key_of(run), f"d:{unit}")
+        if text is None or not is_reference(text):
+            return text  # type: ignore[no-any-return]
+        return (await self._large.texts(key_of(run), [text]))[text]
+
     async def pending(self, run: str) -> list[Trigger]:
         reply = await self._read(run, "units")
         if reply is None:
@@ -264,11 +270,13 @@ class RedisStore:
 
     async def runs(
         self, *, chain: str = "", status: Status | None = None, waiting: bool = False,
-        limit: int = 50, cursor: str = "",
+        children: bool = False, limit: int = 50, cursor: str = "",
     ) -> RunPage:  # fmt: skip
         wanted = encoding.NUMBERS[status] if status else 0
         args = (chain, wanted, "1" if waiting else "", limit + 1, f"({cursor}" if cursor else "+inf")
         pages = await self._every_shard("runs", "runs", *args)
+        if children:
+            pages += await self._every_shard("runs", "kids", *args)
         rows = sorted((row for page in pages for row in page), key=lambda row: int(row[0]), reverse=True)
         found = [decoding.summary_of(row) for row in rows[:limit]]
         return RunPage(found, rows[limit - 1][0] if len(rows) > limit else "")
@@ -286,6 +294,10 @@ class RedisStore:
         args = (self._fixed_now(), older, again)
         return self._triggers(await self._every_shard("deadlines", "deadlines", *args))
 
+    async def between(self, older: float = 0.0, again: float = 10.0, limit: int = 100) -> list[Trigger]:
+        args = (self._fixed_now(), older, again, limit)
+        return self._triggers(await self._every_shard("between", "between", *args))
+
     @staticmethod
     def _triggers(shards: list[Any]) -> list[Trigger]:
         return [decoding.trigger_of(run, generation, reply) for s in shards for run, generation, *reply in s]
@@ -300,6 +312,9 @@ class RedisStore:
         if answer < 0:
             raise InvalidOperation(f"run {run} is {encoding.STATUSES[-answer]}: stop it first")
         return bool(answer)
+
+    async def release(self, run: str) -> None:
+        await self._servers.script("release", (key_of(run),), self._fixed_now(), self._retention)
 
     async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
         unanswered: set[str] = set()
@@ -323,6 +338,8 @@ class RedisStore:
 
 def _references(claim: Claim) -> list[str]:
     texts = claim.values.values()
+    if claim.child is not None:
+        texts = [*texts, claim.child.value]  # type: ignore[assignment]
     if claim.item is not None or claim.previous is not None or claim.gather is not None:
         texts = [*texts, claim.item, claim.previous, *(claim.gather or ())]  # type: ignore[assignment]
     return [text for text in texts if text is not None and text[:1] == "\x00"]
@@ -336,4 +353,5 @@ def _with_texts(claim: Claim, texts: Mapping[str, str]) -> Claim:
         values={node: text(value) for node, value in claim.values.items()},
         item=text(claim.item), previous=text(claim.previous),
         gather=None if claim.gather is None else tuple(text(value) for value in claim.gather),
+        child=claim.child and claim.child._replace(value=text(claim.child.value)),
     )  # fmt: skip

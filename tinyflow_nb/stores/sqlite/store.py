@@ -342,6 +342,9 @@ class SqliteStore:
         )
         self._execute("DELETE FROM signatures WHERE hash NOT IN (SELECT hash FROM definitions)")
 
+    async def release(self, run: str) -> None:
+        """Nothing to do: it goes with its parent."""
+
     async def expire(self, retention: float, suspended_ttl: float) -> list[str]:
         now = self.now()
         sql = (

@@ -7,7 +7,7 @@ if not u then return nil end
 
 local function claimable()
   if kind == 'lease' then return u.st == RUNNING and u.token and NOW >= u.till end
-  if kind == 'timeout' then return u.st == SUSPENDED and u.due and NOW >= u.due end
+  if kind == 'timeout' then return (u.st == SUSPENDED or delegated(u)) and u.due and NOW >= u.due end
   if u.st ~= READY or not u.out or u.due and NOW < u.due then return false end
   if run.most and not u.dead and run.active - run.ready >= run.most then return false end
   return (u.try or 0) == attempt
@@ -19,7 +19,7 @@ end
 local claim = take(u, ARGV[10], tonumber(ARGV[11]))
 if run.st == SUSPENDED then
   run.st = RUNNING
-  tell('chain.resumed', '', '{}')
+  tell_status('chain.resumed', '{}')
 end
 save()
 return outcome({claim}, {})

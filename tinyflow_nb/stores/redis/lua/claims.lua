@@ -30,6 +30,11 @@ local function by_deadline()
   if run.deadline then list('ZADD', 'deadlines', string.format('%.6f', run.deadline)) end
 end
 
+-- It waits for its child, and nobody holds it.
+local function delegated(u)
+  return u.kid and not u.token and not u.kid.fresh and (u.st == RUNNING or u.st == SUSPENDED)
+end
+
 local function make_ready(u)
   u.st = READY
   u.out = true
@@ -83,7 +88,7 @@ local function claim_of(u, overdue)
   end
   local claim = {name, u.token, u.try or 0, u.round, u.dead or '', overdue and 1 or 0, u.deaths or 0, reads}
   local item = string.find(name, '[', 1, true)
-  if item or u.items or u.round > 1 or s[HANDLES] ~= '' then
+  if item or u.items or u.round > 1 or s[HANDLES] ~= '' or u.kid then
     claim[9] = item and (values['i:' .. name] or redis.call('HGET', RUN, 'i:' .. name)) or false
     claim[10] = u.round > 1 and (values['p:' .. name] or redis.call('HGET', RUN, 'p:' .. name)) or false
     claim[11], claim[12] = false, false
@@ -96,20 +101,26 @@ local function claim_of(u, overdue)
       for i = 1, u.items do names[i] = name .. '[' .. i - 1 .. ']' end
       claim[12] = outputs(names)
     end
+    if u.kid and u.kid.st >= SUCCEEDED then
+      local text = u.kid.value and (values['c:' .. name] or redis.call('HGET', RUN, 'c:' .. name)) or false
+      claim[13] = {u.kid.gen, u.kid.st, text, u.kid.info or false, u.kid.fresh and 1 or 0}
+    end
   end
   return claim
 end
 
 local function take(u, worker, lease)
-  local overdue = u.form or false  -- also for who takes it from a worker that died with it
+  u.late = u.late or u.form or delegated(u) and true or nil
+  local overdue = u.late or false  -- also for who takes it from a worker that died with it
   if u.st == SUSPENDED then
     run.parked = run.parked - 1
     run.active = run.active + 1
   elseif u.st == RUNNING then
-    u.deaths = (u.deaths or 0) + 1
+    if u.token then u.deaths = (u.deaths or 0) + 1 end  -- without one it was its child that was waited for
   else
     leave_outbox(u)
-    if not u.dead and not u.items and (u.judged or shape(u.name)[JUDGED] == 0) then
+    local goes_on = u.items or u.kid and u.kid.fresh
+    if not u.dead and not goes_on and (u.judged or shape(u.name)[JUDGED] == 0) then
       u.try = (u.try or 0) + 1
       u.began = u.began or NOW
       tell_started(u)
@@ -128,7 +139,7 @@ local function take(u, worker, lease)
 end
 
 local function trigger_of(u)
-  local kind = u.st == SUSPENDED and 'timeout' or u.due and 'retry' or 'run'
+  local kind = (u.st == SUSPENDED or delegated(u)) and 'timeout' or u.due and 'retry' or 'run'
   return {u.name, u.try or 0, kind, string.format('%.6f', u.due or u.since), tags_of(u)}
 end
 
@@ -151,7 +162,7 @@ local function hand_out(worker, want, lease, carried)
     local queue, at_once = RUN .. ':q', {}
     for _, u in ipairs(made) do
       if u.out then queue_up(u) end
-      if u.dead or u.st == SUSPENDED or u.due and u.due > NOW then at_once[#at_once + 1] = u end
+      if u.dead or u.st == SUSPENDED or delegated(u) or u.due and u.due > NOW then at_once[#at_once + 1] = u end
     end
     local from, names = 0, nil
     while free > 0 do
@@ -170,7 +181,7 @@ local function hand_out(worker, want, lease, carried)
     made = at_once
   end
   for _, u in ipairs(made) do
-    if u.st == SUSPENDED or u.due and u.due > NOW then
+    if u.st == SUSPENDED or delegated(u) or u.due and u.due > NOW then
       triggers[#triggers + 1] = trigger_of(u)
       due_by(u.due, u)
     elseif worker ~= '' and (u.dead or #claims < want and may_run(u, carried)) then
@@ -197,7 +208,7 @@ local function applied_already()
     local u = units[name]
     if u and u.op == OP then
       found = true
-      if u.st == RUNNING and u.token then claims[#claims + 1] = claim_of(u, u.form or false) end
+      if u.st == RUNNING and u.token then claims[#claims + 1] = claim_of(u, u.late or false) end
     end
   end
   for _, entry in ipairs(redis.call('XREVRANGE', RUN .. ':ev', '+', '-', 'COUNT', 1000)) do

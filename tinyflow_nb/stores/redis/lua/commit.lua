@@ -16,6 +16,8 @@ while at <= #ARGV do
     if ARGV[step.first + 5] ~= '' then step.guard = ARGV[step.first + 5] end
   elseif step.kind == 'answer' then
     step.arrivals = step.first + 3
+  elseif step.kind == 'child' then
+    step.arrivals = step.first + 6
   end
   if step.unit ~= '' then
     names[#names + 1] = step.unit
@@ -27,12 +29,17 @@ while at <= #ARGV do
 end
 
 local function accepts()
-  if run.gen ~= tonumber(ARGV[6]) or run.st == SUCCEEDED then return false end
+  if run.gen ~= tonumber(ARGV[6]) then return false end
   for _, step in ipairs(steps) do
-    if (run.st >= SUCCEEDED) ~= (step.kind == 'reopen') then return false end
+    if step.kind ~= 'told' and step.kind ~= 'closed' then  -- those come after the end too
+      if run.st == SUCCEEDED or (run.st >= SUCCEEDED) ~= (step.kind == 'reopen') then return false end
+    end
     local u = units[step.guard]
     if step.kind == 'answer' then
-      if not u or u.st ~= SUSPENDED or u.round ~= step.token then return false end
+      if not u or u.st ~= SUSPENDED or not u.form or u.round ~= step.token then return false end
+    elseif step.kind == 'child' then
+      if not u or not delegated(u) then return false end
+      if u.kid.id ~= ARGV[step.first] or u.kid.seq >= step.token then return false end
     elseif step.unit ~= '' then
       if not u or u.st ~= RUNNING or u.token ~= step.token then return false end
     end
@@ -56,11 +63,11 @@ if run.st < SUCCEEDED then
   elseif run.active == 0 and run.parked > 0 then
     if run.st ~= SUSPENDED then
       run.st = SUSPENDED
-      tell('chain.suspended', '', '{}')
+      tell_status('chain.suspended', '{}')
     end
   elseif run.st == SUSPENDED then
     run.st = RUNNING
-    tell('chain.resumed', '', '{}')
+    tell_status('chain.resumed', '{}')
   end
 end
 local claims, triggers = hand_out(ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10])

@@ -25,7 +25,8 @@ local function look(id, run, lane)
       local name = string.sub(field, 3)
       local u = cmsgpack.unpack(redis.call('HGET', key, field))
       local leased = u.st == 2 and u.token
-      if leased or u.st == 3 and u.due or u.st == 1 and u.out then
+      local parked = u.due and not u.token and (u.st == 3 or u.st == 2 and u.kid)
+      if leased or u.st == 3 and u.due or parked or u.st == 1 and u.out then
         local tags = {}
         if not u.dead and (run.lanes or lane ~= '') then
           tags = cjson.decode(redis.call('HGET', key, 'n:' .. string.match(name, '^[^%[]+')))[8]
@@ -33,7 +34,7 @@ local function look(id, run, lane)
         if table.concat(tags, '+') == lane then
           local due = leased and u.till or u.due or u.since
           if due <= limit then
-            local kind = leased and 'lease' or u.st == 3 and 'timeout' or u.due and 'retry' or 'run'
+            local kind = leased and 'lease' or (u.st == 3 or parked) and 'timeout' or u.due and 'retry' or 'run'
             found[#found + 1] = {id, run.gen, name, u.try or 0, kind, seconds(due), tags}
             due = again
           end

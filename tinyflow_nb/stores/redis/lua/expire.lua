@@ -14,6 +14,7 @@ for _, id in ipairs(ids) do
     redis.call('UNLINK', shard .. ':r:' .. id .. part)
   end
   redis.call('ZREM', shard .. ':runs', id)
+  redis.call('ZREM', shard .. ':kids', id)
   redis.call('ZREM', KEYS[1], id)
 end
 local used = {}

@@ -9,5 +9,7 @@ for origin in pairs(watchers and cmsgpack.unpack(watchers) or {}) do
   redis.call('PUBLISH', 'tf:watch:' .. origin, run.seq + 1 .. ' ' .. id)
 end
 for _, part in ipairs({'', ':ev', ':ch', ':big', ':q'}) do redis.call('UNLINK', KEYS[1] .. part) end
-for _, list in ipairs({':runs', ':done', ':due', ':deadlines', ':waiting'}) do redis.call('ZREM', shard .. list, id) end
+for _, list in ipairs({':runs', ':kids', ':done', ':due', ':deadlines', ':between', ':waiting'}) do
+  redis.call('ZREM', shard .. list, id)
+end
 return 1

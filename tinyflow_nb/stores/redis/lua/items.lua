@@ -7,6 +7,17 @@ local function take_form_away(u)
   end
 end
 
+-- The unit does not wait for its child any more.
+local function leave_child(u)
+  if not u.kid then return end
+  u.kid.fresh = nil
+  if u.kid.value then
+    u.kid.value = nil
+    dels[#dels + 1] = 'c:' .. u.name
+  end
+  if u.kid.st < SUCCEEDED then close_children() end
+end
+
 local function item(parent, index)
   local name = parent.name .. '[' .. index .. ']'
   local u = {name = name, st = READY, edges = 0, data = 0, round = 1, judged = true}
@@ -40,6 +51,7 @@ local function void_items(parent)
       end
       u.st = CANCELLED
       take_form_away(u)
+      leave_child(u)
       touch(u)
     end
   end

@@ -4,11 +4,17 @@ local found = redis.call('HMGET', KEYS[1], 'm', 'context', 'chain', 'definition'
 if not found[1] then return nil end
 
 -- Replies hold whole numbers only, so times travel as text.
-local function flat(table_)
+local flat
+function flat(table_)
   local list = {}
   for key, value in pairs(table_) do
     list[#list + 1] = key
-    list[#list + 1] = type(value) == 'number' and string.format('%.17g', value) or value
+    if type(value) == 'table' then
+      value = flat(value)
+    elseif type(value) == 'number' then
+      value = string.format('%.17g', value)
+    end
+    list[#list + 1] = value
   end
   return list
 end

@@ -6,13 +6,14 @@
 --
 -- The hash's fields: `m` the run's counters, `w` who watches, and what it was created with: `context`,
 -- `chain`, `definition`, `inputs`, `created`;
--- by unit `u:` its state, `v:` its output, `p:` its last round, `i:` its item, `f:` its form;
+-- by unit `u:` its state, `v:` its output, `p:` its last round, `i:` its item, `f:` its form, `d:` what it
+-- delegated, `c:` its child's result until it is looked at;
 -- by node `n:` its shape, [edges, data, any, judged, handles, reads, orders, tags].
 -- Users' values are strings here, and are never looked into.
 --
 -- Words like SUCCEEDED stand for numbers: they are replaced before this is loaded.
 local RUN, OP, NOW, AT, run, units, values
-local shapes, changed, made, sets, dels, events, watchers, was, soonest, soonest_in
+local shapes, changed, made, sets, dels, events, watchers, was, soonest, soonest_in, between, child_by
 
 -- Before each operation.
 local function begin()
@@ -24,7 +25,7 @@ local function begin()
   AT = string.format('%.6f', NOW)
   run, units, values = nil, {}, {}
   shapes, changed, made, sets, dels, events = {}, {}, {}, {}, {}, {}
-  watchers, was, soonest, soonest_in = nil, nil, nil, nil
+  watchers, was, soonest, soonest_in, between, child_by = nil, nil, nil, nil, {}, nil
 end
 
 -- ------------------------------------------------------------------ reading
@@ -179,7 +180,22 @@ local function tell_started(u)
   end
 end
 
+-- What it shows outside: its parent is to be told.
+local function tell_status(type, data)
+  tell(type, '', data)
+  if run.sub then
+    run.untold = run.seq
+    between[#between + 1] = 'parent'
+  end
+end
+
 -- ------------------------------------------------------------------ ends
+
+-- Children are to end whose units do not wait for them any more; once the root ends, all are.
+local function close_children()
+  if not run.closing then between[#between + 1] = 'children' end
+  run.closing = true
+end
 
 local function end_run(status, error)
   run.st = status
@@ -188,8 +204,12 @@ local function end_run(status, error)
   run.parked = 0
   local words = {[SUCCEEDED] = 'SUCCEEDED', [FAILED] = 'FAILED', [CANCELLED] = 'CANCELLED'}
   local data = '{"status":"' .. words[status] .. '"'
-  tell('chain.finished', '', error ~= '' and data .. ',"error":' .. error .. '}' or data .. '}')
+  tell_status('chain.finished', error ~= '' and data .. ',"error":' .. error .. '}' or data .. '}')
+  if run.kids and (run.kids > 0 or not run.sub) then close_children() end
 end
+
+-- A child is kept as long as its root may be, until the root has ended.
+local KEPT_FOR_ROOT = 2592000
 
 local function all_keys(command, ...)
   for _, part in ipairs({'', ':ev', ':ch', ':big', ':q'}) do redis.call(command, RUN .. part, ...) end
@@ -221,7 +241,7 @@ local function list_run()
     if was < SUCCEEDED then
       uses_definition(-1)
       list('ZREM', 'waiting')
-      list('ZADD', 'done', AT)
+      list('ZADD', 'done', run.sub and string.format('%.6f', NOW + KEPT_FOR_ROOT) or AT)
     end
     return
   end
@@ -264,8 +284,18 @@ local function packed(u)
   return cmsgpack.pack(u)
 end
 
+-- The shard's list of runs that other runs are to hear of, in case nobody does it at once.
+local GRACE = 2
+local function list_between()
+  local time = #between > 0 and NOW + GRACE or child_by
+  if not time then return end
+  local shard, id = string.match(RUN, '^(.-}):r:(.*)$')
+  redis.call('ZADD', shard .. ':between', 'LT', string.format('%.6f', time), id)
+end
+
 local function save()
   list_run()
+  list_between()
   set('m', cmsgpack.pack(run))
   for i = 1, #changed do
     local u = changed[i]
@@ -289,11 +319,14 @@ local function save()
   elseif #events > 0 then
     redis.call('XADD', RUN .. ':ev', run.seq .. '-' .. #events / 2, 'at', at, unpack(events))
   end
-  if run.st >= SUCCEEDED then all_keys('EXPIRE', math.ceil(tonumber(ARGV[5]))) end
+  if run.st >= SUCCEEDED then
+    all_keys('EXPIRE', math.ceil(tonumber(ARGV[5])) + (run.sub and not run.released and KEPT_FOR_ROOT or 0))
+  end
   if watchers then wake_watchers() end
 end
 
 local function outcome(claims, triggers)
+  for _, kind in ipairs(between) do triggers[#triggers + 1] = {'', 0, kind, '0', {}} end
   return {run.seq, run.st, AT, claims, triggers, events}
 end
 

@@ -1,7 +1,7 @@
 -- A page of a shard's runs, newest first.
--- KEYS[1] the shard's list  ARGV[1] chain or ''  [2] status or 0  [3] '1': only with open forms
+-- KEYS[1] the shard's list, of runs or of those others delegated to  ARGV[1] chain or ''  [2] status or 0  [3] '1': only with open forms
 -- [4] how many  [5] older than this place in the list, or '+inf'
-local shard = string.match(KEYS[1], '^(.*):runs$')
+local shard = string.match(KEYS[1], '^(.*):%w+$')
 local chain, status, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
 local page, from, skip = {}, ARGV[5], 0
 while #page < limit do

@@ -45,6 +45,7 @@ local function settle(name, status, value, info, by, via)
     leave_outbox(u)
   end
   take_form_away(u)
+  leave_child(u)
   u.st = status
   u.info = info ~= '' and info or nil
   u.by = by ~= '' and by or nil

@@ -1,5 +1,8 @@
 -- The rarer steps, and items.
 
+-- After so long somebody looks whether a child is there; then ever more rarely.
+local CHILD_SECONDS = 10
+
 local function begin_round(u, value)
   values['p:' .. u.name] = value
   set('p:' .. u.name, value)
@@ -7,6 +10,11 @@ local function begin_round(u, value)
   u.try = nil
   u.info = nil
   u.due = nil
+  if u.kid then
+    u.kid, u.late = nil, nil
+    dels[#dels + 1] = 'd:' .. u.name
+    dels[#dels + 1] = 'c:' .. u.name
+  end
 end
 
 -- Arguments: form, due
@@ -24,6 +32,93 @@ function apply.park(step)
   set('f:' .. u.name, form)
   if u.due then made[#made + 1] = u end
   tell('node.suspended', u.name, '{"round":' .. u.round .. ',' .. string.sub(form, 2))
+end
+
+-- Arguments: child, what it is made from, due
+function apply.delegate(step)
+  local u = unit(step.unit)
+  local due = tonumber(ARGV[step.first + 2])
+  u.token, u.worker, u.till, u.late = nil, nil, nil, nil
+  u.due = due > 0 and due or nil
+  if not u.judged then
+    u.judged = true
+    u.try = (u.try or 0) + 1
+    u.began = NOW
+    tell_started(u)
+  end
+  set('d:' .. u.name, ARGV[step.first + 1])
+  if not u.kid then
+    u.kid = {id = ARGV[step.first], gen = 1, seq = 0, st = READY}
+    run.kids = (run.kids or 0) + 1
+  elseif u.kid.st >= SUCCEEDED then  -- it is taken up again: what it told is over
+    u.kid.st, u.kid.fresh = READY, nil
+    run.kids = run.kids + 1
+  else
+    u.kid.seq = 0  -- where it stands is told anew
+  end
+  child_by = NOW + CHILD_SECONDS
+  touch(u)
+  if u.due then made[#made + 1] = u end
+end
+
+-- Arguments: child, its generation, its status, its result, info, '1' to make the unit ready, arrivals
+function apply.child(step)
+  local u = unit(step.unit)
+  local at = step.first
+  local status, value, info = tonumber(ARGV[at + 2]), ARGV[at + 3], ARGV[at + 4]
+  touch(u)
+  u.kid.seq, u.kid.gen, u.kid.st = step.token, tonumber(ARGV[at + 1]), status
+  if status == SUSPENDED then
+    if u.st == RUNNING then
+      u.st = SUSPENDED
+      run.active = run.active - 1
+      run.parked = run.parked + 1
+      tell('node.suspended', u.name, '{"child":' .. cjson.encode(u.kid.id) .. ',"round":' .. u.round .. '}')
+    end
+    return
+  end
+  if u.st == SUSPENDED then
+    u.st = RUNNING
+    run.active = run.active + 1
+    run.parked = run.parked - 1
+    if status == RUNNING then tell_started(u) end
+  end
+  if status == RUNNING then return end
+  run.kids = run.kids - 1
+  if status == SUCCEEDED and ARGV[at + 5] == '' then
+    settle(step.unit, SUCCEEDED, value, info, '', '')
+    arrivals(step)
+    return
+  end
+  u.kid.fresh = true
+  u.kid.info = info ~= '' and info or nil
+  u.kid.value = status == SUCCEEDED or nil
+  if u.kid.value then
+    values['c:' .. u.name] = value
+    set('c:' .. u.name, value)
+  end
+  u.due = nil
+  run.active = run.active - 1
+  make_ready(u)
+end
+
+-- Arguments: seq
+function apply.told(step)
+  if run.untold and tonumber(ARGV[step.first]) >= run.untold then run.untold = nil end
+end
+
+function apply.closed()
+  run.closing = nil
+  for _, field in ipairs(redis.call('HKEYS', RUN)) do
+    if string.sub(field, 1, 2) == 'd:' then
+      local u = known(string.sub(field, 3))
+      if u and u.kid and u.kid.st < SUCCEEDED and not delegated(u) then
+        u.kid.st = CANCELLED
+        run.kids = run.kids - 1
+        touch(u)
+      end
+    end
+  end
 end
 
 -- Arguments: value, who, of the rounds '' or 'more' (another follows) or 'exhausted', arrivals
@@ -53,6 +148,8 @@ function apply.again(step)
   made[#made + 1] = u
   u.due = due
   u.info = '{"error":' .. error .. '}'
+  u.late = nil
+  if u.kid then u.kid.fresh = nil end
   tell('node.retrying', u.name, '{"attempt":' .. (u.try or 0) .. ',"due":'
     .. string.format('%.6f', due) .. ',"error":' .. error .. '}')
 end
@@ -104,13 +201,18 @@ local function reopen_unit(old)
   local name = old.name
   if old.st >= SUCCEEDED then run.left = run.left + 1 end
   for i = 0, (old.items or 0) - 1 do
-    for _, kind in ipairs({'u:', 'v:', 'p:', 'i:', 'f:'}) do
+    for _, kind in ipairs({'u:', 'v:', 'p:', 'i:', 'f:', 'd:', 'c:'}) do
       dels[#dels + 1] = kind .. name .. '[' .. i .. ']'
     end
   end
   for _, kind in ipairs({'v:', 'p:', 'f:'}) do dels[#dels + 1] = kind .. name end
+  local kid = old.kid
+  if kid then
+    kid.fresh = nil
+    if kid.st < SUCCEEDED then kid.st = CANCELLED end  -- the end of the run ended it
+  end
   local u = {
-    name = name, st = READY, round = 1,
+    name = name, st = READY, round = 1, kid = kid,
     edges = old.edges, data = old.data, dead = old.dead, winner = old.winner,
   }
   units[name] = u
@@ -126,6 +228,7 @@ function apply.reopen(step)
   run.deadline = tonumber(ARGV[step.first])
   by_deadline()
   run.ready, run.active, run.parked = 0, 0, 0
+  run.kids, run.closing = run.kids and 0, nil
   redis.call('DEL', RUN .. ':q')
   tell_chain_started(redis.call('HGET', RUN, 'chain'))
   local nodes = {}
