@@ -8,9 +8,7 @@ import os
 import sys
 
 from tests.chaos.faults import KINDS
-from tests.chaos.performance import Terms, perform
-
-SCHEDULERS = ("redis", "rocketmq")
+from tests.chaos.performance import SCHEDULERS, Terms, perform
 
 
 def main() -> int:
