@@ -31,6 +31,7 @@ from tinyflow_nb.cli.doctor import doctor
 from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of, seconds_of
 from tinyflow_nb.cli.services import services
 from tinyflow_nb.cli.tree import RunTree, columns, open_forms, since, told_error
+from tinyflow_nb.cli.trust import trust
 from tinyflow_nb.cli.worker import worker
 from tinyflow_nb.engine.executor import ChainExecutor
 from tinyflow_nb.errors import (
@@ -53,6 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(services, name="services")
+app.add_typer(trust, name="trust")
 app.command()(worker)
 app.command()(doctor)
 app.command()(delete)
