@@ -40,6 +40,8 @@ class Terms(NamedTuple):
     kinds: tuple[str, ...]
     at_once: int
     width: int
+    is_kept: bool
+    """The folder, also if all was well."""
 
 
 async def perform(terms: Terms) -> bool:
@@ -47,7 +49,7 @@ async def perform(terms: Terms) -> bool:
     kinds = tuple(k for k in terms.kinds if k != "broker" or terms.scheduler == "rocketmq")
     wrong: list[str] = [""]  # until the verdict, the folder is to be kept
     _interrupted_by_sigterm()
-    with own_folder(keep=lambda: bool(wrong)) as folder:
+    with own_folder(keep=lambda: bool(wrong) or terms.is_kept) as folder:
         is_meddled = bool({"messages", "clock"} & set(kinds))
         rate = (RATE if "messages" in kinds else 1e-9) if is_meddled else 0.0
         stage = Stage(folder, terms.scheduler, lease=LEASE, retention=RETENTION, rate=rate)
@@ -111,10 +113,10 @@ async def _perform(stage: Stage, terms: Terms, kinds: tuple[str, ...]) -> tuple[
         f"{checks.committed} units committed", f"{checks.again} executed again",
         "faults " + " ".join(f"{kind} {times}" for kind, times in sorted(kinds_done.items())),
     ]  # fmt: skip
-    times = recovered(faults.done, load.runs, checks.events, ledger)
-    figures.append(
-        "recovery median/worst s " + " ".join(f"{k} {_short(v)}" for k, v in sorted(times.items()))
-    )
+    times = sorted(recovered(faults.done, load.runs, checks.events, ledger).items())
+    for kind, time_taken in times:
+        say(f"  slowest after {kind}: {time_taken.what}, {time_taken.worst:.1f} s")
+    figures.append("recovery median/worst s " + " ".join(f"{kind} {_short(t)}" for kind, t in times))
     return wrong, ", ".join(figures)
 
 
