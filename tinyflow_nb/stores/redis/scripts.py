@@ -30,6 +30,8 @@ ALONE = (
     "read",
     "roster",
     "runs",
+    "sent",
+    "unsent",
     "values",
     "watch",
 )
