@@ -12,7 +12,7 @@ BUILD := build
 WHEEL := $(BUILD)/wheel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-broker bench lint format front-end pictures lock clean wheel debian
+.PHONY: help setup demo lab test bench chaos soak lint format front-end pictures lock clean wheel debian
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -28,8 +28,11 @@ lab: setup ## Open the quickstart notebook in JupyterLab
 test: lint wheel debian ## Check style and types, then run every test against the built wheel
 	PYTHONPATH=$(abspath $(WHEEL)) WHEEL_UNDER_TEST=$(abspath $(WHEEL)) $(BIN)/pytest $(PYTEST_ARGS)
 
-test-broker: wheel debian ## Run the tests that need a real RocketMQ, which they download and start
-	PYTHONPATH=$(abspath $(WHEEL)) WHEEL_UNDER_TEST=$(abspath $(WHEEL)) $(BIN)/pytest -m broker $(PYTEST_ARGS)
+chaos: $(VENV)/.dev ## Two minutes of a fleet that everything happens to; one line of figures
+	$(BIN)/python -m tests.chaos --minutes 2 --scheduler both
+
+soak: $(VENV)/.dev ## An hour of steady load; says whether anything grows
+	$(BIN)/python -m tests.chaos.soak --minutes 60 --scheduler rocketmq
 
 bench: $(VENV)/.dev ## Measure against the bare floor and the other engines that are set up
 	$(BIN)/python bench/run.py

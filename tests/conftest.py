@@ -14,12 +14,18 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pytest
 
+from tinyflow_nb.errors import MissingExtra, ServiceError
+
 WHEEL_UNDER_TEST = os.environ.get("WHEEL_UNDER_TEST", "")
 """Where `make test` installed the built wheel: then nothing may come from the working tree."""
+
+
+STARTED_WITHIN = 400
+"""Seconds: RocketMQ is downloaded the first time."""
 
 
 def package_folder() -> Path:
@@ -173,6 +179,37 @@ def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisClu
     cluster = RedisCluster(tmp_path_factory.mktemp("cluster"))
     yield cluster
     cluster.stop()
+
+
+class RealServices(NamedTuple):
+    redis: str
+    rocketmq: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def real_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServices]:
+    """A real Redis and a real RocketMQ of this session. Where they can't be had the tests that need them are
+    skipped, but fail in CI."""
+    folder = tmp_path_factory.mktemp("services")
+    try:
+        from tinyflow_nb import services
+
+        addresses = services.up(folder=folder)
+    except (MissingExtra, ServiceError) as e:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no real Redis and RocketMQ here: {e}")
+    yield RealServices(*addresses, folder)
+    services.down(folder=folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first one to need the services waits for their download and start."""
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if "real_services" in getattr(item, "fixturenames", ()) or "rocketmq" in parameters.values():
+            item.add_marker(pytest.mark.timeout(STARTED_WITHIN))
 
 
 class WaitUntil(Protocol):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
-    from tinyflow_nb.model.commit import Commit, NewRun, Outcome
+    from tinyflow_nb.model.commit import Commit, NewRun, Outcome, RawEvent
     from tinyflow_nb.model.context import ExecutionContext
     from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
     from tinyflow_nb.model.events import Event
@@ -76,6 +76,13 @@ class DefinitionStore(Protocol):
         ...
 
 
+class Doubt(NamedTuple):
+    reason: str
+    """In one line, as it goes on behind "it is not executed here:"."""
+    remedy: str = ""
+    """What would end it, besides reading the definition and signing it oneself."""
+
+
 class Trust(Protocol):
     """Who signs what is submitted here, and whose definitions are executed here (SEMANTICS 44).
 
@@ -90,9 +97,9 @@ class Trust(Protocol):
         """
         ...
 
-    def distrust(self, signature: Signature, definition: ChainDefinition) -> str:
-        """Why a definition is not executed here on the strength of this signature; "" if it is. That the
-        definition is what `digest` says was checked before."""
+    def distrust(self, signature: Signature, definition: ChainDefinition) -> Doubt | None:
+        """Why a definition is not executed here on the strength of this signature; None if it is. That
+        the definition is what `digest` says was checked before."""
         ...
 
     def epoch(self) -> int:
@@ -316,6 +323,52 @@ class DueIndex(Protocol):
 
     async def backlog(self) -> int:
         """Units nobody has taken, of any run; those of the first thousand runs of each part."""
+        ...
+
+
+class Unsent(NamedTuple):
+    """What of a run's events the outside was not told yet."""
+
+    run: str
+    chain: str
+    last: int
+    """Once it is told, all up to this seq is."""
+    events: Sequence[RawEvent]
+    """Those it is to be told, without the nodes' values; may be none."""
+
+
+@runtime_checkable
+class MonitorIndex(Protocol):
+    """What a shared store knows of the events that monitor messages tell (SEMANTICS 30): the events are
+    the outbox, and a cursor of each run says up to where they were sent."""
+
+    async def unsent(self, runs: Sequence[str] | None, sender: str) -> list[Unsent]:
+        """What is to be told of the runs, or of any for which it waits a second already (None). It is
+        the sender's to tell for some seconds: no other is given it meanwhile."""
+        ...
+
+    async def sent(self, told: Sequence[tuple[str, int]], sender: str) -> list[str]:
+        """Each run is told up to a seq (0: it could not be), and is anybody's again; gives those that
+        have more to tell."""
+        ...
+
+
+@runtime_checkable
+class MonitorOutlet(Protocol):
+    """A shared scheduler that carries monitor messages too."""
+
+    async def tell(self, messages: Sequence[tuple[str, str]]) -> None:
+        """Send texts, each keyed by its run; all are kept once this returns. Whatever it raises, some
+        may be."""
+        ...
+
+    def told(self, *, from_start: bool) -> AsyncIterator[str]:
+        """Messages as they come; an open scheduler is enough.
+
+        Args:
+            from_start: those still kept come first. A broker that remembers how far its consumers got
+                goes on from there, whatever is said here.
+        """
         ...
 
 

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as Unreadable
 
 from tinyflow_nb.errors import SettingsError
+from tinyflow_nb.model.monitor import MonitorLevel
 
 FILE_NAME = "tinyflow.toml"
 PREFIX = "TINYFLOW_"
@@ -116,6 +117,9 @@ class Settings(BaseSettings):
     """What a bare `@llm` calls."""
     models: dict[str, NamedModel] = {}
     """Models by a name of your own."""
+    monitor: MonitorLevel = "runs"
+    """What a fleet tells the outside of runs started here: `runs`, changes of their status; `nodes`,
+    their nodes' too; `off`."""
     rocketmq: RocketMQSettings = RocketMQSettings()
     """How RocketMQ is reached and used, if it is the scheduler."""
     trust: TrustSettings = TrustSettings()

@@ -98,10 +98,12 @@ class ChainHandle:
         Raises:
             InvalidOperation: no such node, or it asks no model.
             InputError: a value it needs is missing or unknown.
+            NotTrusted: it is the chain of somebody who is not trusted here.
         """
         from tinyflow_nb_magics.single_node import prompt_alone
 
         given = _by_name(values, by_name)
+        self._check_trust()
         return self._session.call(prompt_alone(self.definition, self._bindings, node, given))
 
     def call(self, node: str, values: Mapping[str, Any] | None = None, /, **by_name: Any) -> Any:
@@ -111,11 +113,13 @@ class ChainHandle:
         Raises:
             InvalidOperation: no such node, or it asks a person.
             InputError: a value it needs is missing or unknown.
+            NotTrusted: it is the chain of somebody who is not trusted here.
             Exception: what the node itself raises.
         """
         from tinyflow_nb_magics.single_node import call_alone
 
         given = _by_name(values, by_name)
+        self._check_trust()
         return self._session.call(call_alone(self.definition, self._bindings, node, given))
 
     def publish(self) -> str:
@@ -129,6 +133,12 @@ class ChainHandle:
             raise InvalidOperation(f"{self.name} takes {names} from this notebook (--bind): make it an input")
         self._reference = self._session.call(self._session.executor.publish(self.definition))
         return self._reference
+
+    def _check_trust(self) -> None:
+        """Before its code is loaded here. What no store gave is the notebook's own. Raises NotTrusted."""
+        if self._session.is_open:
+            vetting = self._session.executor.registry.vetting
+            self._session.call(vetting.may_load(self.definition, self.reference))
 
     # ------------------------------------------------------------------ showing
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tinyflow_nb.errors import UnknownRun
 from tinyflow_nb.model.trigger import node_of
+from tinyflow_nb.trust import is_signer
 from tinyflow_nb_magics.arguments import Arguments, add_pair, did_you_mean, no_more_words, read_arguments
 from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
 from tinyflow_nb_magics.connection import connection, examined
@@ -17,6 +18,7 @@ from tinyflow_nb_magics.magic_line import MagicError, Word
 from tinyflow_nb_magics.run_handle import RunHandle
 from tinyflow_nb_magics.session import Session, get_session
 from tinyflow_nb_magics.tables import Table, moment
+from tinyflow_nb_magics.trusting import trust_chain, trust_signer
 
 LISTED = 20
 
@@ -267,9 +269,21 @@ def _history(called: Called) -> Table:
     return Table(("version", "published", "content", ""), rows, f"{name} is not published.")
 
 
+def _trust(called: Called) -> None:
+    what = called.word("a chain's name, a run's id, or a signer's SHA256:... fingerprint")
+    yes, name = "--yes" in called.arguments.switches, called.arguments.value("--name")
+    if is_signer(what):
+        print(trust_signer(called.session, what, name, yes=yes))
+        return
+    handle = called.handle(what)
+    if handle is not None:
+        what = handle.reference if "@#" not in handle.reference else handle.last.id
+    print(trust_chain(called.session, what, yes=yes))
+
+
 _COMMANDS: dict[str, Callable[[Called], Any]] = {
     "connect": _connect, "doctor": _doctor,
     "run": _run, "attach": _attach, "show": _show, "runs": _runs, "waiting": _waiting,
     "resume": _resume, "stop": _stop, "retry": _retry, "publish": _publish, "chains": _chains,
-    "history": _history,
+    "history": _history, "trust": _trust,
 }  # fmt: skip

@@ -15,8 +15,8 @@ from tinyflow_nb_magics.session import get_session
 
 _LINE = re.compile(r"^(?:[\w., ]+=\s*)?\s*(%%?)tinyflow[ \t]+(.*)$")
 _TOP_LEVEL = re.compile(r"^([A-Za-z_]\w*)\s*:", re.MULTILINE)
-_OF_RUNS = ("attach", "show", "resume", "stop", "retry")
-_OF_CHAINS = ("run", "show", "publish", "history", "runs")
+_OF_RUNS = ("attach", "show", "resume", "stop", "retry", "trust")
+_OF_CHAINS = ("run", "show", "publish", "history", "runs", "trust")
 RUNS_OFFERED = 50
 
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "publish": ("NAME", "make a cell's chain the current version of its name"),
     "chains": ("", "the published chains"),
     "history": ("NAME", "the versions of a published chain"),
+    "trust": ("NAME | ID | FINGERPRINT [--yes]", "read who signed a chain and what it does, then trust it"),
     "doctor": ("", "what is reachable, what lags or is missing, and what to do"),
 }
 """Each with what it takes, and what it does."""
@@ -45,6 +46,10 @@ COMMAND_FLAGS = {
         Flag("--execute", "switch", "execute a fleet's runs in this notebook, too"),
     ),
     "run": (INPUT, DEADLINE, WAIT),
+    "trust": (
+        Flag("--yes", "switch", "trust it: a chain is signed with your key, a signer put on your list"),
+        Flag("--name", "value", "what you call a signer", "alice"),
+    ),
     "resume": (INPUT, Flag("--node", "value", "which node is answered", "NAME")),
     "runs": (
         Flag("--status", "value", "only runs of this status", "FAILED"),
@@ -52,7 +57,7 @@ COMMAND_FLAGS = {
     ),
 }
 
-NOT_YET = ("fork", "trust", "metrics", "map")
+NOT_YET = ("fork", "metrics", "map")
 
 CELL_HELP = "\n".join(
     [

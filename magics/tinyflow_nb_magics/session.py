@@ -87,9 +87,9 @@ class Session:
         Raises:
             StoreError, SettingsError
         """
-        from tinyflow_nb.settings import get_settings
+        from tinyflow_nb.engine.connect import is_shared
 
-        executes = execute or not (address or get_settings().store).startswith("redis")
+        executes = execute or not is_shared(address)
         with self._lock:
             opened = self.call(self._open(address, scheduler, executes))
             before, self._executor = self._executor, opened

@@ -71,7 +71,9 @@ async def call_alone(
 async def prompt_in_run(executor: ChainExecutor, run_id: str, unit: str) -> Messages:
     """See `NodeView.prompt`."""
     state = await executor.state(run_id)
-    plan = make_plan(await executor.registry.get(state.definition_hash), installed())
+    name = state.chain.partition("@")[0]
+    definition = await executor.registry.vetting.passed(state.definition_hash, name, run_id)
+    plan = make_plan(definition, installed())
     node = _known_node(plan, node_of(unit))
     waiting = [id for id in node.shape.reads if not state.nodes[id].status.terminal]
     if waiting:

@@ -8,9 +8,7 @@ import os
 import sys
 
 from tests.chaos.faults import KINDS
-from tests.chaos.performance import Terms, perform
-
-SCHEDULERS = ("redis", "rocketmq")
+from tests.chaos.performance import SCHEDULERS, Terms, perform
 
 
 def main() -> int:
@@ -23,6 +21,7 @@ def main() -> int:
     p.add_argument("--faults", default=",".join(KINDS), help="some of: %(default)s")
     p.add_argument("--at-once", type=int, default=24, help="runs on their way at once")
     p.add_argument("--width", type=int, default=100, help="of the widest chain")
+    p.add_argument("--keep", action="store_true", help="the logs and the ledger, also if all was well")
     given = p.parse_args()
     kinds = tuple(given.faults.split(","))
     if unknown := set(kinds) - set(KINDS):
@@ -33,7 +32,7 @@ def main() -> int:
     for scheduler in schedulers:
         terms = Terms(
             scheduler=scheduler, seed=seed, seconds=given.minutes * 60 / len(schedulers), runs=given.runs,
-            workers=given.workers, kinds=kinds, at_once=given.at_once, width=given.width,
+            workers=given.workers, kinds=kinds, at_once=given.at_once, width=given.width, is_kept=given.keep,
         )  # fmt: skip
         is_well &= asyncio.run(perform(terms))
     return 0 if is_well else 1

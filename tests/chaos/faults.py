@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,7 +51,7 @@ class Done:
     kind: str
     at: float
     """Unix seconds."""
-    back: float = 0.0
+    back: float = math.inf
     """When what was gone answered again, or could work again."""
     pids: list[int] = field(default_factory=list)
     """Workers it was done to."""
@@ -67,19 +69,30 @@ class Faults:
         self._stage = stage
         self._scheduler = scheduler
         self._lease = lease
+        self._broker_returns: asyncio.Task[None] | None = None
 
-    async def bring(self, faults: Iterator[Fault]) -> None:
-        """Until it is cancelled; then nothing is left broken."""
+    async def bring(self, faults: Iterator[Fault], over: asyncio.Event) -> None:
+        """Until it is over; then nothing is left broken."""
         for fault in faults:
-            await asyncio.sleep(fault.after)
-            told = Done(fault.kind, time.time())
-            act = asyncio.ensure_future(getattr(self, f"_{fault.kind}")(fault, told))
-            try:
-                await asyncio.shield(act)
-            finally:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), fault.after)
+            if over.is_set():
+                break
+            act = self._act(fault)
+            if fault.kind != "broker":
                 await act
-                told.back = told.back or time.time()
-                self.done.append(told)
+            elif self._broker_returns is None or self._broker_returns.done():
+                self._broker_returns = asyncio.create_task(act)  # it takes a while: on with the others
+            else:
+                act.close()
+        if self._broker_returns is not None:
+            await self._broker_returns
+
+    async def _act(self, fault: Fault) -> None:
+        told = Done(fault.kind, time.time())
+        self.done.append(told)
+        await getattr(self, f"_{fault.kind}")(fault, told)
+        told.back = time.time()
 
     async def _kill(self, fault: Fault, told: Done) -> None:
         """One worker, sometimes two."""

@@ -9,6 +9,5 @@ from tinyflow_nb import services
 
 if __name__ == "__main__":
     sys.stdin.buffer.read()
-    folder = Path(sys.argv[1])
-    if (folder / "services.json").exists():
-        services.crash(folder=folder)
+    for record in Path(sys.argv[1]).glob("*/services.json"):
+        services.crash(folder=record.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -41,6 +42,11 @@ class Load:
         self, client: ChainExecutor, ledger: Path, next_shape: Callable[[], Shape], seed: int
     ) -> None:
         self.runs: list[Run] = []
+        self.ended = 0
+        """Of a steady load."""
+        self.ended_otherwise: list[Run] = []
+        """The same."""
+        self._numbers = itertools.count()
         self._client = client
         self._ledger = ledger
         self._next_shape = next_shape
@@ -62,10 +68,32 @@ class Load:
                 task = group.create_task(self.one(patience))
                 task.add_done_callback(lambda _: places.release())
 
+    async def steady(self, rate: float, seconds: float, patience: float) -> None:
+        """Start `rate` runs a second for a while, whatever becomes of them; then wait for all.
+
+        Of those that ended as they must only the number is kept.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.TaskGroup() as group:
+            for number in itertools.count():
+                wait = began + number / rate - loop.time()
+                if began + number / rate > began + seconds:
+                    return
+                await asyncio.sleep(max(0.0, wait))
+                group.create_task(self._counted(patience))
+
+    async def _counted(self, patience: float) -> None:
+        run = await self.one(patience)
+        self.runs.remove(run)
+        self.ended += 1
+        if run.status != run.shape.status:
+            self.ended_otherwise.append(run)
+
     async def one(self, patience: float) -> Run:
         """One run, from its start to its end."""
         shape = self._next_shape()
-        run = Run(f"{shape.name}-{len(self.runs)}", shape)
+        run = Run(f"{shape.name}-{next(self._numbers)}", shape)
         self.runs.append(run)
         wait = self._dice.uniform(0.2, 2.0)
         inputs = {"ledger": str(self._ledger), **shape.inputs}

@@ -27,45 +27,37 @@ LATEST = 5.0
 """Seconds a wake-up is late, at most."""
 
 
-class MeddlingScheduler:
-    """Around a scheduler: the same port."""
+def meddle(scheduler: SharedScheduler, rate: float, dice: random.Random) -> None:
+    """With what it is given, and with what it brings."""
+    schedule, consume = scheduler.schedule, scheduler.consume
 
-    def __init__(self, inner: SharedScheduler, rate: float, dice: random.Random) -> None:
-        self._inner = inner
-        self._rate = rate
-        self._dice = dice
-
-    async def open(self, stack: AsyncExitStack) -> None:
-        await self._inner.open(stack)
-
-    async def consume(
-        self, stack: AsyncExitStack, accept: Callable[[Trigger], Awaitable[bool]], *rest: Any
-    ) -> None:
-        async def twice(trigger: Trigger) -> bool:
-            if self._dice.random() >= self._rate:
-                return await accept(trigger)
-            await asyncio.sleep(self._dice.random())
-            return any(await asyncio.gather(accept(trigger), accept(trigger)))
-
-        await self._inner.consume(stack, twice, *rest)
-
-    def schedule(self, triggers: Sequence[Trigger]) -> None:
+    def meddled_schedule(triggers: Sequence[Trigger]) -> None:
         now: list[Trigger] = []
         for trigger in triggers:
-            if self._dice.random() >= self._rate:
+            if dice.random() >= rate:
                 now.append(trigger)
                 continue
-            match self._dice.choice(("lost", "late", "doubled")):
+            match dice.choice(("lost", "late", "doubled")):
                 case "late":
-                    late = self._dice.uniform(0.1, LATEST)
-                    asyncio.get_running_loop().call_later(late, self._inner.schedule, [trigger])
+                    late = dice.uniform(0.1, LATEST)
+                    asyncio.get_running_loop().call_later(late, schedule, [trigger])
                 case "doubled":
                     now += [trigger, trigger]
-        self._dice.shuffle(now)
-        self._inner.schedule(now)
+        dice.shuffle(now)
+        schedule(now)
 
-    def forget(self, run: str) -> None:
-        self._inner.forget(run)
+    async def meddled_consume(
+        stack: AsyncExitStack, accept: Callable[[Trigger], Awaitable[bool]], *rest: Any, **named: Any
+    ) -> None:
+        async def twice(trigger: Trigger) -> bool:
+            if dice.random() >= rate:
+                return await accept(trigger)
+            await asyncio.sleep(dice.random())
+            return any(await asyncio.gather(accept(trigger), accept(trigger)))
+
+        await consume(stack, twice, *rest, **named)
+
+    vars(scheduler).update(schedule=meddled_schedule, consume=meddled_consume)
 
 
 def install() -> None:
@@ -77,7 +69,9 @@ def install() -> None:
     inner = connect.open_scheduler
 
     def open_scheduler(*args: Any, **options: Any) -> Any:
-        return MeddlingScheduler(inner(*args, **options), rate, random.Random(os.getpid()))
+        scheduler = inner(*args, **options)
+        meddle(scheduler, rate, random.Random(os.getpid()))
+        return scheduler
 
     connect.open_scheduler = open_scheduler
 

@@ -7,7 +7,7 @@ import logging
 import signal
 import time
 from collections import Counter, defaultdict
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from tests.chaos.checks import Checks, left_in_redis, logged
@@ -19,6 +19,7 @@ from tests.chaos.shapes import chooser, shapes
 from tests.chaos.stage import Stage, own_folder, until
 from tinyflow_nb import connect
 
+SCHEDULERS = ("redis", "rocketmq")
 LEASE = 3.0
 RETENTION = 3_600.0
 RATE = 0.1
@@ -39,6 +40,8 @@ class Terms(NamedTuple):
     kinds: tuple[str, ...]
     at_once: int
     width: int
+    is_kept: bool
+    """The folder, also if all was well."""
 
 
 async def perform(terms: Terms) -> bool:
@@ -46,22 +49,22 @@ async def perform(terms: Terms) -> bool:
     kinds = tuple(k for k in terms.kinds if k != "broker" or terms.scheduler == "rocketmq")
     wrong: list[str] = [""]  # until the verdict, the folder is to be kept
     _interrupted_by_sigterm()
-    with own_folder(keep=lambda: bool(wrong)) as folder:
+    with own_folder(keep=lambda: bool(wrong) or terms.is_kept) as folder:
         is_meddled = bool({"messages", "clock"} & set(kinds))
         rate = (RATE if "messages" in kinds else 1e-9) if is_meddled else 0.0
         stage = Stage(folder, terms.scheduler, lease=LEASE, retention=RETENTION, rate=rate)
         try:
-            _say(f"{terms.scheduler}: seed {terms.seed}, in {folder}")
+            say(f"{terms.scheduler}: seed {terms.seed}, in {folder}")
             logging.basicConfig(filename=folder / "client.log", level=logging.WARNING, force=True)
             await asyncio.to_thread(stage.open)
             wrong, figures = await _perform(stage, terms, kinds)
         finally:
             stage.close()
     for told in wrong[:SHOWN]:
-        _say(f"WRONG: {told}")
+        say(f"WRONG: {told}")
     if wrong:
-        _say(f"{len(wrong)} wrong in all; the logs and the ledger are in {folder}")
-    _say(f"chaos {terms.scheduler}: {figures}: {'NOT WELL' if wrong else 'all well'}")
+        say(f"{len(wrong)} wrong in all; the logs and the ledger are in {folder}")
+    say(f"chaos {terms.scheduler}: {figures}: {'NOT WELL' if wrong else 'all well'}")
     return not wrong
 
 
@@ -77,23 +80,22 @@ async def _perform(stage: Stage, terms: Terms, kinds: tuple[str, ...]) -> tuple[
         faults = Faults(stage, client._scheduler, LEASE)
         began = time.monotonic()
         told = asyncio.create_task(_tell(load, faults, stage, began))
-        trouble = asyncio.create_task(faults.bring(plan(terms.seed, kinds)))
-        trouble.add_done_callback(lambda task: None if task.cancelled() else task.exception())
+        over = asyncio.Event()
+        trouble = asyncio.create_task(faults.bring(plan(terms.seed, kinds), over))
 
         def enough(started: int) -> bool:
             if trouble.done() or any(w.died for w in stage.workers):
                 return True
             seconds = time.monotonic() - began
-            done = started >= terms.runs if terms.runs is not None else seconds >= terms.seconds
-            if done:
-                trouble.cancel()
-            return done
+            is_enough = started >= terms.runs if terms.runs is not None else seconds >= terms.seconds
+            if is_enough:
+                over.set()
+            return is_enough
 
         await load.keep_up(terms.at_once, enough, PATIENCE)
         seconds = time.monotonic() - began
-        trouble.cancel()
-        with suppress(asyncio.CancelledError):
-            await trouble
+        over.set()
+        await trouble
         told.cancel()
         ledger = Ledger(stage.ledger)
         checks = Checks(client, ledger, _harmed(faults.done))
@@ -111,10 +113,10 @@ async def _perform(stage: Stage, terms: Terms, kinds: tuple[str, ...]) -> tuple[
         f"{checks.committed} units committed", f"{checks.again} executed again",
         "faults " + " ".join(f"{kind} {times}" for kind, times in sorted(kinds_done.items())),
     ]  # fmt: skip
-    times = recovered(faults.done, load.runs, checks.events, ledger)
-    figures.append(
-        "recovery median/worst s " + " ".join(f"{k} {_short(v)}" for k, v in sorted(times.items()))
-    )
+    times = sorted(recovered(faults.done, load.runs, checks.events, ledger).items())
+    for kind, time_taken in times:
+        say(f"  slowest after {kind}: {time_taken.what}, {time_taken.worst:.1f} s")
+    figures.append("recovery median/worst s " + " ".join(f"{kind} {_short(t)}" for kind, t in times))
     return wrong, ", ".join(figures)
 
 
@@ -135,7 +137,7 @@ async def _tell(load: Load, faults: Faults, stage: Stage, began: float) -> None:
     while True:
         await asyncio.sleep(10)
         ended = sum(bool(run.status) for run in load.runs)
-        _say(
+        say(
             f"  {time.monotonic() - began:4.0f} s: {ended} of {len(load.runs)} runs ended,"
             f" {len(faults.done)} faults, {len(stage.workers)} workers"
         )
@@ -146,5 +148,6 @@ def _interrupted_by_sigterm() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """At once, also into a pipe."""
     print(text, flush=True)

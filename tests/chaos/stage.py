@@ -88,15 +88,19 @@ class Stage:
     def open(self) -> None:
         """Blocks until the servers answer."""
         os.environ.update(self._environment)
-        addresses = services.up(self.services, folder=self.folder)
-        self.store, self.scheduler = addresses.redis, addresses.rocketmq or "redis"
+        for service in self.services:
+            (self.folder / service).mkdir()
+        for service in self.services:
+            self.up(service)
 
     def crash(self, service: str) -> None:
-        services.crash([service], folder=self.folder)
+        services.crash([service], folder=self.folder / service)
 
     def up(self, service: str) -> None:
-        """Blocks until it answers again, at its old address."""
-        services.up([service], folder=self.folder)
+        """Blocks until it answers, at its old address."""
+        addresses = services.up([service], folder=self.folder / service)
+        self.store = addresses.redis or self.store
+        self.scheduler = addresses.rocketmq or self.scheduler
 
     async def start_worker(self) -> Worker:
         """Returns at once."""
@@ -145,8 +149,8 @@ class Stage:
         for worker in self.all_workers:
             if worker.process.poll() is None:
                 worker.kill()
-        if (self.folder / "services.json").exists():
-            services.crash(self.services, folder=self.folder)
+        for service in self.services:
+            self.crash(service)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import RealServices
 from tinyflow_nb import ChainExecutor, connect
-from tinyflow_nb.errors import MissingExtra, ServiceError
 
 RUN = "from tinyflow_nb.cli import app; app()"
 LEASE = 30.0
@@ -54,23 +54,13 @@ def redis_address(redis_server: Any) -> str:
     return str(redis_server.address)
 
 
-@pytest.fixture(scope="session")
-def rocketmq_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def rocketmq_address(real_services: RealServices) -> str:
     """A real broker of this test session's own."""
-    folder = tmp_path_factory.mktemp("broker")
-    try:
-        from tinyflow_nb import services
-
-        address = services.up(("rocketmq",), folder=folder).rocketmq
-    except (MissingExtra, ServiceError) as e:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no real RocketMQ here: {e}")
-    yield address
-    services.down(folder=folder)
+    return real_services.rocketmq
 
 
-@pytest.fixture(params=["redis", pytest.param("rocketmq", marks=pytest.mark.broker)])
+@pytest.fixture(params=["redis", "rocketmq"])
 def scheduler(request: pytest.FixtureRequest) -> str:
     """The same tests for each."""
     return request.getfixturevalue("rocketmq_address") if request.param == "rocketmq" else request.param
@@ -83,11 +73,13 @@ StartWorker = Callable[..., WorkerProcess]
 def start_worker(redis_address: str, scheduler: str, tmp_path: Path) -> Iterator[StartWorker]:
     started: list[WorkerProcess] = []
 
-    def start(*options: str, lease: float = LEASE) -> WorkerProcess:
+    def start(*options: str, lease: float = LEASE, hidden: Path | None = None) -> WorkerProcess:
+        """A worker that can import what is importable here, but for a `hidden` folder's."""
         log = tmp_path / f"worker{len(started)}.log"
         command = [sys.executable, "-c", RUN, "worker", "--store", redis_address]
         command += ["--scheduler", scheduler, *options]
-        env = {**os.environ, "TINYFLOW_LEASE": str(lease), "PYTHONPATH": os.pathsep.join(sys.path)}
+        path = os.pathsep.join(folder for folder in sys.path if folder != str(hidden))
+        env = {**os.environ, "TINYFLOW_LEASE": str(lease), "PYTHONPATH": path}
         with log.open("wb") as file:
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=env)
         started.append(WorkerProcess(process, log))

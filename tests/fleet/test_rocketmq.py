@@ -84,7 +84,6 @@ def test_an_address_with_credentials_and_two_places() -> None:
     assert endpoints_of("rocketmq://me:x:y@1.2.3.4:1;5.6.7.8:2") == ("1.2.3.4:1;5.6.7.8:2", "me", "x:y")
 
 
-@pytest.mark.broker
 async def test_bad_messages_are_named_and_dropped_and_the_worker_lives(
     redis_address: str, rocketmq_address: str, caplog: pytest.LogCaptureFixture, wait_until: Any
 ) -> None:

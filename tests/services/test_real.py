@@ -9,14 +9,12 @@ import signal
 import psutil
 import pytest
 
-from tests.services.conftest import RealServices
+from tests.conftest import RealServices
 from tests.services.talk import redis_says
 from tinyflow_nb import services
 from tinyflow_nb.errors import ServiceError
 from tinyflow_nb.services.processes import within
 from tinyflow_nb.services.remoting import LIST_GROUPS, LIST_TOPICS, ROUTE_OF_TOPIC, SUCCESS, ask
-
-pytestmark = pytest.mark.broker
 
 
 def by_name(real: RealServices) -> dict[str, services.Service]:

@@ -5,35 +5,47 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from tinyflow_nb.cli.cleanup import cleanup, delete
+from tinyflow_nb.cli.common import (
+    FAILED,
+    SUSPENDED,
+    AsJson,
+    Execute,
+    RunId,
+    Scheduler,
+    Store,
+    err,
+    executes,
+    out,
+    say,
+    show_problems,
+    with_executor,
+)
 from tinyflow_nb.cli.doctor import doctor
 from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of, seconds_of
 from tinyflow_nb.cli.services import services
 from tinyflow_nb.cli.tree import RunTree, columns, open_forms, since, told_error
+from tinyflow_nb.cli.trust import trust
 from tinyflow_nb.cli.worker import worker
-from tinyflow_nb.engine.connect import connect
 from tinyflow_nb.engine.executor import ChainExecutor
 from tinyflow_nb.errors import (
     ChainSuspended,
     DefinitionError,
     Problem,
     ResumeError,
-    TinyflowError,
+    SettingsError,
     UnknownChain,
 )
 from tinyflow_nb.language import parse
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.status import Status
-
-T = TypeVar("T")
 
 app = typer.Typer(
     help="Durable LLM chains: run, check, watch and answer them without Jupyter.",
@@ -42,40 +54,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(services, name="services")
+app.add_typer(trust, name="trust")
 app.command()(worker)
 app.command()(doctor)
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
-
-FAILED, MISUSED, SUSPENDED = 1, 2, 3
-"""Exit codes besides 0: the chain failed; nothing was run; it waits for a person."""
-
-Store = Annotated[
-    str, typer.Option(help="Address of the store; by default your own file.", metavar="ADDRESS")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines, one document or one a line.")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's id.")]
-
-
-def _with_executor(store: str, action: Callable[[ChainExecutor], Awaitable[T]], *, execute: bool) -> T:
-    """Open the store, act, close; our own errors become one message and an exit code."""
-
-    async def act() -> T:
-        async with connect(store, execute=execute) as executor:
-            return await action(executor)
-
-    try:
-        return asyncio.run(act())
-    except DefinitionError as e:
-        _show_problems(e.name, list(e.problems))
-        raise typer.Exit(MISUSED) from None
-    except TinyflowError as e:
-        err.print(Text(f"{type(e).__name__}: {e}", style="red"))
-        raise typer.Exit(FAILED if type(e).__name__.startswith("Chain") else MISUSED) from None
-
-
-def _say(document: Any) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, default=str))
+app.command()(delete)
+app.command()(cleanup)
 
 
 @app.command()
@@ -85,28 +68,43 @@ def run(
     ],
     given: Annotated[list[str], typer.Option("--input", "-i", help="name=value, or name=@file.json")] = [],  # noqa: B006
     deadline: Annotated[str, typer.Option(help='What the run may take in all: seconds, or "3m".')] = "",
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Print the run's id and leave the run to the fleet.")
+    ] = False,
+    execute: Execute = False,
+    scheduler: Scheduler = "",
     store: Store = "",
     as_json: AsJson = False,
 ) -> None:
-    """Run a chain and show it live.
+    """Run a chain and show it live; on a fleet its workers execute it.
 
     With --json each event is a line, and the last line is the result. Exit code 1: the chain failed,
     2: nothing was run, 3: it waits for an answer (`tinyflow-nb resume`).
     """
 
+    here = executes(store, execute)
+
     async def act(executor: ChainExecutor) -> int:
+        if here and detach:
+            raise SettingsError("--detach leaves the run to the workers of a fleet: --store redis://...")
         what = chain_of(chain)
         definition = await executor.definition(what)
         inputs = inputs_of(definition, given)
         run_id = await executor.execute_async(what, inputs, deadline=seconds_of(deadline))
+        if detach:
+            say({"run": run_id}) if as_json else out.print(Text(run_id))
+            return 0
         return await _follow(executor, definition, run_id, as_json)
 
-    raise typer.Exit(_with_executor(store, act, execute=True))
+    raise typer.Exit(with_executor(store, act, scheduler=scheduler, execute=here))
 
 
 @app.command()
-def attach(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
-    """Go on with a run here, from where its process left it."""
+def attach(
+    run_id: RunId, execute: Execute = False, scheduler: Scheduler = "", store: Store = "",
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Show a run from its start and follow it; go on with it here, if its process left it."""
 
     async def act(executor: ChainExecutor) -> int:
         state = await executor.state(run_id)
@@ -114,17 +112,26 @@ def attach(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
         await executor.attach(run_id)
         return await _follow(executor, definition, run_id, as_json)
 
-    raise typer.Exit(_with_executor(store, act, execute=True))
+    here = executes(store, execute)
+    raise typer.Exit(with_executor(store, act, scheduler=scheduler, execute=here))
 
 
 async def _follow(executor: ChainExecutor, definition: ChainDefinition, run_id: str, as_json: bool) -> int:
     """Show the run until it ends, or until only people are awaited and nobody sits here."""
+    try:
+        return await _shown(executor, definition, run_id, as_json)
+    except asyncio.CancelledError:  # an interrupt ends the showing, not the run
+        err.print(Text(f"{run_id} has not ended: tinyflow-nb attach {run_id} follows it again"))
+        raise
+
+
+async def _shown(executor: ChainExecutor, definition: ChainDefinition, run_id: str, as_json: bool) -> int:
     asks = sys.stdin.isatty() and not as_json
     tree = RunTree(definition, run_id, None if as_json else out)
     with tree:
         async for event in executor.events(run_id):
             if as_json:
-                _say(event.to_dict())
+                say(event.to_dict())
             tree.apply(event)
             if event.type is EventType.CHAIN_SUSPENDED:
                 state = await executor.state(run_id)
@@ -139,12 +146,12 @@ async def _follow(executor: ChainExecutor, definition: ChainDefinition, run_id: 
         result = await executor.wait(run_id, people=False)
     except ChainSuspended as e:
         if as_json:
-            _say({"run": run_id, "status": "SUSPENDED", "forms": e.forms})
+            say({"run": run_id, "status": "SUSPENDED", "forms": e.forms})
         else:
             out.print(open_forms(run_id, e.forms))
         return SUSPENDED
     if as_json:
-        _say({"run": run_id, "status": "SUCCEEDED", "result": result})
+        say({"run": run_id, "status": "SUCCEEDED", "result": result})
     else:
         text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, indent=2)
         out.print(Text(text, style="bold"))
@@ -176,22 +183,13 @@ def check(
         problems = list(e.problems)
     if as_json:
         fields = ("line", "column", "severity", "message", "hint")
-        _say([{f: getattr(p, f) for f in fields} for p in (*problems, *warnings)])
+        say([{f: getattr(p, f) for f in fields} for p in (*problems, *warnings)])
     else:
-        _show_problems(str(file), [*problems, *warnings])
+        show_problems(str(file), [*problems, *warnings])
         if not problems and definition is not None:
             nodes = len(definition.nodes)
             out.print(Text(f"{file}: {nodes} node{'s' * (nodes != 1)}, no mistakes (#{definition.hash[:8]})"))
     raise typer.Exit(FAILED if problems else 0)
-
-
-def _show_problems(where: str, problems: list[Problem]) -> None:
-    for p in problems:
-        line = Text(f"{where}:{p.line}:{p.column}: ", style="bold")
-        line.append(p.message, style="red" if p.severity == "error" else "yellow")
-        err.print(line)
-        if p.hint:
-            err.print(Text(f"    {p.hint}", style="dim"))
 
 
 @app.command()
@@ -201,7 +199,7 @@ def show(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
     async def act(executor: ChainExecutor) -> None:
         state = await executor.state(run_id)
         if as_json:
-            _say(state.to_dict())
+            say(state.to_dict())
             return
         definition = await executor.registry.get(state.definition_hash)
         tree = RunTree(definition, run_id, None)
@@ -215,7 +213,7 @@ def show(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
         if state.result is not None:
             out.print_json(data=state.result)
 
-    _with_executor(store, act, execute=False)
+    with_executor(store, act)
 
 
 @app.command()
@@ -232,7 +230,7 @@ def runs(
         page = await executor.runs(chain=chain, status=status or "", limit=limit)
         if as_json:
             for summary in page.runs:
-                _say({f: getattr(summary, f) for f in summary.__slots__})
+                say({f: getattr(summary, f) for f in summary.__slots__})
             return
         rows = [("run", "chain", "status", "started", "took", "")]
         for s in page.runs:
@@ -247,7 +245,7 @@ def runs(
             rows.append((s.id, s.chain, s.status, f"{since(s.created_at, None)} ago", took, note))
         out.print(columns(rows))
 
-    _with_executor(store, act, execute=False)
+    with_executor(store, act)
 
 
 @app.command()
@@ -258,13 +256,13 @@ def waiting(store: Store = "", as_json: AsJson = False) -> None:
         for state, node in await executor.waiting():
             form = node.waiting_for or {}
             if as_json:
-                _say({"run": state.id, "chain": state.chain, "node": node.id, "form": form})
+                say({"run": state.id, "chain": state.chain, "node": node.id, "form": form})
             else:
                 out.print(
                     Text(f"{state.id}  {state.chain}  {node.id}: ", style="bold") + Text(form["message"])
                 )
 
-    _with_executor(store, act, execute=False)
+    with_executor(store, act)
 
 
 @app.command()
@@ -272,10 +270,12 @@ def resume(
     run_id: RunId,
     answer: Annotated[list[str] | None, typer.Argument(help="field=value ..., or one value.")] = None,
     node: Annotated[str, typer.Option(help="Which node, if several wait.")] = "",
+    execute: Execute = False,
+    scheduler: Scheduler = "",
     store: Store = "",
     as_json: AsJson = False,
 ) -> None:
-    """Answer a waiting node and go on with the run here."""
+    """Answer a waiting node and follow the run; on a fleet its workers go on with it."""
 
     async def act(executor: ChainExecutor) -> int:
         state = await executor.state(run_id)
@@ -285,7 +285,8 @@ def resume(
         definition = await executor.registry.get(state.definition_hash)
         return await _follow(executor, definition, run_id, as_json)
 
-    raise typer.Exit(_with_executor(store, act, execute=True))
+    here = executes(store, execute)
+    raise typer.Exit(with_executor(store, act, scheduler=scheduler, execute=here))
 
 
 @app.command()
@@ -296,11 +297,14 @@ def stop(run_id: RunId, store: Store = "") -> None:
         await executor.stop(run_id)
         out.print(Text(f"{run_id} is {(await executor.state(run_id)).status}"))
 
-    _with_executor(store, act, execute=False)
+    with_executor(store, act)
 
 
 @app.command()
-def retry(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
+def retry(
+    run_id: RunId, execute: Execute = False, scheduler: Scheduler = "", store: Store = "",
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
     """Take up a failed or stopped run again; what succeeded stays."""
 
     async def act(executor: ChainExecutor) -> int:
@@ -309,7 +313,8 @@ def retry(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
         definition = await executor.registry.get(state.definition_hash)
         return await _follow(executor, definition, run_id, as_json)
 
-    raise typer.Exit(_with_executor(store, act, execute=True))
+    here = executes(store, execute)
+    raise typer.Exit(with_executor(store, act, scheduler=scheduler, execute=here))
 
 
 @app.command()
@@ -323,7 +328,7 @@ def publish(
         definition = await executor.definition(chain_of(str(file)))
         out.print(Text(await executor.publish(definition)))
 
-    _with_executor(store, act, execute=False)
+    with_executor(store, act)
 
 
 @app.command()
@@ -340,9 +345,9 @@ def chains(
             raise UnknownChain(f"no chain {name!r} is published here; `chains` lists those there are")
         for p in found:
             if as_json:
-                _say(p._asdict())
+                say(p._asdict())
             else:
                 mark = " (current)" if name and p.current else ""
                 out.print(Text(f"{p.name}@{p.version}  #{p.hash[:8]}  {since(p.at, None)} ago{mark}"))
 
-    _with_executor(store, act, execute=False)
+    with_executor(store, act)

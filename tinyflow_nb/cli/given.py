@@ -58,18 +58,18 @@ def inputs_of(definition: ChainDefinition, given: list[str]) -> dict[str, Any]:
     return values
 
 
-def seconds_of(deadline: str) -> float | None:
+def seconds_of(text: str, option: str = "--deadline") -> float | None:
     """None for an empty text.
 
     Raises:
         InputError: it is no length of time.
     """
-    if not deadline:
+    if not text:
         return None
     try:
-        return seconds(float(deadline) if deadline.replace(".", "", 1).isdigit() else deadline)
+        return seconds(float(text) if text.replace(".", "", 1).isdigit() else text)
     except ValueError as e:
-        raise InputError(f"--deadline {deadline}: it takes {e}") from None
+        raise InputError(f"{option} {text}: it takes {e}") from None
 
 
 def answer_of(state: ChainState, node: str, given: list[str]) -> Any:

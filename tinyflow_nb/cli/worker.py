@@ -29,6 +29,9 @@ def worker(
         str, typer.Option(help="`redis` (the default), or rocketmq://host:port.", metavar="ADDRESS")
     ] = "",
     concurrency: Annotated[int, typer.Option(min=1, help="Nodes at work at once.")] = 32,
+    tags: Annotated[
+        str, typer.Option(help="What it carries: nodes with tags= run where all are.", metavar="A,B")
+    ] = "",
     drain: Annotated[
         float, typer.Option(min=0, help="Seconds for what is at work to finish, once told to end.")
     ] = 10.0,
@@ -43,16 +46,17 @@ def worker(
     """
     lines = log_json_lines()
     try:
-        asyncio.run(_serve(store, scheduler, concurrency, drain, http, lines))
+        asyncio.run(_serve(store, scheduler, concurrency, tags, drain, http, lines))
     except TinyflowError as e:
         log.error("%s", e, extra={"facts": {"action": "worker.refused", "error": type(e).__name__}})
         raise typer.Exit(REFUSED) from None
 
 
 async def _serve(
-    store: str, scheduler: str, concurrency: int, drain: float, http: str, lines: JsonLines
+    store: str, scheduler: str, concurrency: int, tags: str, drain: float, http: str, lines: JsonLines
 ) -> None:
     settings = get_settings().model_copy(update={"max_concurrent_nodes": concurrency})
+    carried = [tag.strip() for tag in tags.split(",") if tag.strip()]
     if not (store or settings.store).startswith("redis"):
         raise SettingsError("a worker needs a store that is shared: --store redis://host:6379/0")
     if scheduler == "local":
@@ -61,7 +65,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    executor = connect(store, scheduler=scheduler, settings=settings)
+    executor = connect(store, scheduler=scheduler, settings=settings, tags=carried)
     lines.worker = executor.name
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(executor)
@@ -70,7 +74,7 @@ async def _serve(
             endpoints = Endpoints(http, executor)
             stack.push_async_callback(endpoints.close)
             url = endpoints.url
-        _say("worker.started", TRUST, concurrency=concurrency, http=url)
+        _say("worker.started", TRUST, concurrency=concurrency, tags=carried, http=url)
         await told.wait()
         for number in (signal.SIGTERM, signal.SIGINT):  # a second one ends it at once
             loop.remove_signal_handler(number)

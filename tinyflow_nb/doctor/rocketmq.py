@@ -15,14 +15,13 @@ from tinyflow_nb.addresses import without_password
 from tinyflow_nb.doctor.finding import Finding, error, ok, warning
 from tinyflow_nb.doctor.patient import Patient
 from tinyflow_nb.errors import MissingExtra, ServiceError, SettingsError
-from tinyflow_nb.services.topics import GROUPS, TOPICS
-from tinyflow_nb.settings import get_settings
+from tinyflow_nb.schedulers.rocketmq_names import EXECUTION, TIMERS, TYPES, group_of
 
 if TYPE_CHECKING:
     from tinyflow_nb.schedulers.rocketmq_client import Client
 
 ASK_SECONDS = 5.0
-EXECUTION = "workflow_node_execution"
+GROUPS = (WORKERS, TIMERS)
 ADMIN = "on its server: mqadmin"
 
 
@@ -46,7 +45,7 @@ async def answers(patient: Patient) -> Finding:
     grpc = importlib.import_module("grpc")
     for place in client.endpoints.split(";"):
         try:
-            route = await asyncio.to_thread(_route, await client.configuration(), place, EXECUTION)
+            route = await _route(client, place, EXECUTION)
         except grpc.RpcError as e:
             return _silent(place, e)
         if route.code in ("UNAUTHORIZED", "FORBIDDEN"):
@@ -75,10 +74,8 @@ def _silent(place: str, error_of_grpc: Any) -> Finding:
 async def topics(patient: Patient) -> list[Finding]:
     client = await _client(patient)
     place = client.endpoints.split(";")[0]
-    configuration = await client.configuration()
     return [
-        _judged(topic, type, await asyncio.to_thread(_route, configuration, place, topic))
-        for topic, type in TOPICS.items()
+        _judged(client.name(topic), type, await _route(client, place, topic)) for topic, type in TYPES.items()
     ]
 
 
@@ -99,17 +96,21 @@ def _judged(topic: str, type: str, route: Route) -> Finding:
 
 
 async def groups(patient: Patient) -> Finding:
+    """One for each lane that a worker serves, and one for timers."""
     client = await _client(patient)
+    workers = await patient.runs.workers() if patient.runs is not None else []
+    lanes = {lane_of(tags) for w in workers for tags in subsets(w.tags)} | {""}
+    wanted = [client.name(group) for group in (*sorted(map(group_of, lanes)), TIMERS)]
     broker = await asyncio.to_thread(_broker_of_ours, client.endpoints)
     if not broker:
-        why = f"only its administrator can: {', '.join(GROUPS)} must be there unless it makes groups itself"
+        why = f"only its administrator can: {', '.join(wanted)} must be there unless it makes groups itself"
         return ok("the consumer groups can't be asked for through a proxy", why)
-    missing = await asyncio.to_thread(_missing_groups, broker)
+    missing = await asyncio.to_thread(_missing, wanted, broker)
     if missing:
         why = "nobody can take messages in their name"
         mend = "tinyflow-nb services up rocketmq"
         return error(f"consumer groups are missing: {', '.join(missing)}", why, mend)
-    return ok(f"the consumer groups are there: {', '.join(GROUPS)}")
+    return ok(f"the consumer groups are there: {', '.join(wanted)}")
 
 
 def _broker_of_ours(endpoints: str) -> int:
@@ -124,28 +125,33 @@ def _broker_of_ours(endpoints: str) -> int:
     return ports.get("broker", 0) if endpoints == f"{LOOPBACK}:{ports.get('rocketmq')}" else 0
 
 
-def _missing_groups(broker: int) -> list[str]:
+def _missing(wanted: list[str], broker: int) -> list[str]:
     from tinyflow_nb.services.remoting import LIST_GROUPS, ask
 
     there = json.loads(ask(broker, LIST_GROUPS).body)["subscriptionGroupTable"]
-    return [group for group in GROUPS if group not in there]
+    return [group for group in wanted if group not in there]
 
 
 async def _client(patient: Patient) -> Client:
     """Raises MissingExtra, SettingsError."""
     from tinyflow_nb.schedulers.rocketmq_client import Client
 
-    client = Client(patient.scheduler, get_settings().rocketmq)
+    client = Client(patient.scheduler, patient.settings.rocketmq)
     await client.library()
     return client
 
 
-def _route(configuration: Any, place: str, topic: str) -> Route:
+async def _route(client: Client, place: str, topic: str) -> Route:
     """One request of RocketMQ's gRPC protocol, without the threads and retries of its client.
 
     Raises:
         grpc.RpcError
     """
+    configuration = await client.configuration()
+    return await asyncio.to_thread(_asked, client, configuration, place, client.name(topic))
+
+
+def _asked(client: Client, configuration: Any, place: str, topic: str) -> Route:
     grpc = importlib.import_module("grpc")
     protocol = importlib.import_module("rocketmq.grpc_protocol")
     util = importlib.import_module("rocketmq.v5.util")
@@ -154,11 +160,12 @@ def _route(configuration: Any, place: str, topic: str) -> Route:
     request.topic.resource_namespace = configuration.namespace
     request.endpoints.CopyFrom(configuration.rpc_endpoints.endpoints)
     metadata = util.Signature.metadata(configuration, util.ClientId().client_id)
-    with grpc.insecure_channel(place) as channel:
+    tls = client.settings.tls
+    open_channel = grpc.secure_channel if tls else grpc.insecure_channel
+    with open_channel(place, *([grpc.ssl_channel_credentials()] if tls else [])) as channel:
         stub = protocol.MessagingServiceStub(channel)
         reply = stub.QueryRoute(request, timeout=ASK_SECONDS, metadata=metadata)
     names = {number: name for name, number in protocol.MessageType.items()}
     types = (t for queue in reply.message_queues for t in queue.accept_message_types)
-    return Route(
-        protocol.Code.Name(reply.status.code), reply.status.message, frozenset(names[t] for t in types)
-    )
+    code = protocol.Code.Name(reply.status.code)
+    return Route(code, reply.status.message, frozenset(names[t] for t in types))

@@ -69,7 +69,7 @@ def connect(
         nodes=installed() if nodes is None else nodes, clock=clock, execute=execute,
         lease=settings.lease, capacity=settings.max_concurrent_nodes, threads=settings.max_threads,
         retention=settings.retention, suspended_ttl=settings.suspended_ttl, depth=settings.max_depth,
-        overrides=overrides, tags=_checked(tags or settings.tags),
+        overrides=overrides, tags=_checked(tags or settings.tags), monitor=settings.monitor,
         trust=trust or UserTrust(settings.trust),
     )  # fmt: skip
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
+from tinyflow_nb import __version__
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.bus import EventBus
 from tinyflow_nb.engine.changes import Changes
 from tinyflow_nb.engine.following import Following
 from tinyflow_nb.engine.live_run import AtHand, LiveRun
+from tinyflow_nb.engine.monitoring import Monitoring
 from tinyflow_nb.engine.nesting import Hands, Nesting
 from tinyflow_nb.engine.plan import Plan
+from tinyflow_nb.engine.presence import Presence
 from tinyflow_nb.engine.recovery import Recovery
 from tinyflow_nb.engine.registry import Registry
 from tinyflow_nb.engine.streams import Streams
@@ -24,6 +28,7 @@ from tinyflow_nb.engine.workshop import Workshop
 from tinyflow_nb.errors import DefinitionError, NotTrusted, TinyflowError, UnknownRun
 from tinyflow_nb.model.commit import Commit, End, NewRun, Outcome, Reopen, Step
 from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.monitor import MonitorLevel
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger
@@ -31,12 +36,16 @@ from tinyflow_nb.ports import (
     Clock,
     DefinitionStore,
     DueIndex,
+    MonitorIndex,
+    MonitorOutlet,
     NodeExecutor,
+    Roster,
     RunHeader,
     SharedScheduler,
     StateStore,
     TriggerScheduler,
     Trust,
+    WorkerInfo,
 )
 from tinyflow_nb.trust import UserTrust
 
@@ -54,7 +63,7 @@ class Engine:
         name: str = "", execute: bool = True, lease: float = 30.0, capacity: int = 256, threads: int = 32,
         retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0, depth: int = 50,
         tags: Sequence[str] = (), overrides: Mapping[str, Callable[..., Any]] | None = None,
-        trust: Trust | None = None,
+        monitor: MonitorLevel = "off", trust: Trust | None = None,
     ) -> None:  # fmt: skip
         """
         Args:
@@ -71,9 +80,11 @@ class Engine:
             depth: of chains in chains, at most.
             tags: those this worker of a fleet carries; who is the only one there is runs everything.
             overrides: functions that replace nodes' bodies, by node id; for tests.
+            monitor: what the outside is told of runs started here, if the store is a fleet's.
             trust: who signs here, and whose definitions are executed; by default the user's keys and list.
         """
-        self.registry = Registry(definitions, states.now, trust or UserTrust())
+        self.trust = trust or UserTrust()
+        self.registry = Registry(definitions, states.now, self.trust)
         self.bus = events or EventBus()
         self._store = states
         self._scheduler = scheduler
@@ -91,6 +102,9 @@ class Engine:
         self.changes = Changes(self._name, self._at_hand.known)
         self._stack = AsyncExitStack()
         self._draining = False
+        self._presence: Presence | None = None
+        self._monitor: MonitorLevel = monitor if self._shared else "off"
+        self._monitoring: Monitoring | None = None
         self._mine: set[str] = set()
         """Live runs this process executes; a fleet's belong to nobody (SEMANTICS 21)."""
 
@@ -109,7 +123,7 @@ class Engine:
                 lease=self._lease, threads=self._threads, tags=self._tags,
             )  # fmt: skip
             self._worker = Worker(
-                workshop, self._at_hand, self._settled, self._capacity, spreads=self._shared
+                workshop, self._at_hand, self._settled, self._capacity, self._schedule, spreads=self._shared
             )
             self._following = Following(self._store, self.bus, workshop.attempts.lasting_runs, self._forget)
             self._recovery = Recovery(
@@ -118,11 +132,16 @@ class Engine:
             stack.push_async_callback(self._streams.drain)  # last: what is dropped has its last words
             if isinstance(self._scheduler, SharedScheduler):
                 await self._scheduler.open(stack)  # closed after the worker: what that hands back is sent
+            store, outlet = self._store, self._scheduler
+            if self._execute and isinstance(store, MonitorIndex) and isinstance(outlet, MonitorOutlet):
+                self._monitoring = Monitoring(store, outlet, self._name)
+                stack.push_async_callback(self._monitoring.close)
             for part in (self.bus, self._following, self._worker, self._nesting, self._recovery):
                 stack.push_async_callback(part.close)
             self._consuming = await stack.enter_async_context(AsyncExitStack())
             if isinstance(self._scheduler, SharedScheduler):
                 if self._execute:
+                    self._be_present(stack)
                     await self._scheduler.consume(
                         self._consuming, self.accept, self._worker.room, self._tags or ()
                     )
@@ -146,6 +165,8 @@ class Engine:
         """Take nothing more, and wait `seconds` at most for what is being worked on; what is not done by
         then is handed back."""
         self._draining = True
+        if self._presence is not None:
+            await self._presence.close()
         await asyncio.gather(self._worker.drain(seconds), self._consuming.aclose())
 
     # ------------------------------------------------------------------ how it does
@@ -209,6 +230,7 @@ class Engine:
         accepted = await self._worker.accept(trigger)
         if accepted:
             self.changes.accepted(trigger, self._store.now())
+            self._notice(trigger.run)
         return accepted
 
     # ------------------------------------------------------------------ inside
@@ -282,6 +304,21 @@ class Engine:
             self._worker.take(outcome.claims)
         return outcome
 
+    def _be_present(self, stack: AsyncExitStack) -> None:
+        """Be in the fleet's roster until the stack is closed."""
+        if isinstance(self._store, Roster):
+            started_at = self._store.now()
+            self._presence = Presence(self._store, lambda: self._info(started_at))
+            self._worker.unfit.changed = self._presence.changed
+            stack.push_async_callback(self._presence.close)
+
+    def _info(self, started_at: float) -> WorkerInfo:
+        return WorkerInfo(
+            self._name, os.uname().nodename, os.getpid(), started_at, self._store.now(), self._tags or (),
+            self._capacity, self.busy, __version__, platform.python_version(),
+            type(self._scheduler).__name__.removesuffix("Scheduler").lower(), self._worker.unfit.reasons,
+        )  # fmt: skip
+
     def _commit(self, run: str, generation: int, step: Step) -> Commit:
         worker = self._name if self._execute else ""
         return Commit(run, generation, (step,), worker, self._worker.want, self._lease, self._tags)
@@ -300,6 +337,8 @@ class Engine:
     def _settled(self, run: str, outcome: Outcome) -> None:
         """Every change made here passes through this."""
         self.changes.tell(run, outcome)
+        if outcome.status is not Status.RUNNING or self._monitor == "nodes":
+            self._notice(run)
         self._at_hand.saw(run, outcome.seq)
         self._following.tell(run, outcome)
         if outcome.triggers:
@@ -310,6 +349,11 @@ class Engine:
         if outcome.status.terminal:
             self._forget(run)
 
+    def _notice(self, run: str) -> None:
+        """The outside may have to be told of it."""
+        if self._monitoring is not None:
+            self._monitoring.notice(run)
+
     def _schedule(self, triggers: Sequence[Trigger]) -> None:
         """An embedded store's runs are executed by whom they belong to, a fleet's by anybody."""
         if self._execute or self._shared:
@@ -317,6 +361,7 @@ class Engine:
 
     def _forget(self, run: str) -> None:
         """It ended, here or elsewhere."""
+        self._notice(run)
         self._mine.discard(run)
         self._at_hand.forget(run)
         self._scheduler.forget(run)

@@ -21,6 +21,7 @@ from tinyflow_nb.engine.pins import LocalChain, pin_all
 from tinyflow_nb.engine.reading import read_events
 from tinyflow_nb.engine.registry import Chain
 from tinyflow_nb.engine.results import result_of, suspension
+from tinyflow_nb.engine.stalled import say_why
 from tinyflow_nb.errors import (
     ChainTimeout,
     DefinitionError,
@@ -34,12 +35,15 @@ from tinyflow_nb.model.commit import NewRun
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.figures import Figures
+from tinyflow_nb.model.monitor import MonitorMessage
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.state import ChainState, NodeState, RunPage
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.ports import (
+    MonitorOutlet,
     PublishedVersion,
 )
+from tinyflow_nb.trust.review import Review
 
 RUN_STATUSES = tuple(status for status in Status if status is not Status.SKIPPED)
 RUN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
@@ -106,6 +110,8 @@ class ChainExecutor(Engine):
             context["max_concurrency"] = definition.settings.max_concurrency
         if limit:
             context["deadline"] = limit
+        if self._monitor != "off":
+            context["monitor"] = self._monitor
         while True:
             run = run_id or f"{definition.name}-{os.urandom(5).hex()}"
             now = self._store.now()
@@ -170,6 +176,8 @@ class ChainExecutor(Engine):
                     f"{unit.id}/{name}": replace(node, id=f"{unit.id}/{name}")
                     for name, node in waiting.items()
                 }
+        if self._shared:
+            await say_why(state, self._store)
         return state
 
     async def events(self, run_id: str, after: int = 0) -> AsyncGenerator[Event]:
@@ -252,6 +260,21 @@ class ChainExecutor(Engine):
             limit: runs looked at, at most; their tokens are counted of the newest 100.
         """
         return await figures_of(self._store, limit)
+
+    async def monitored(self, *, from_start: bool = False) -> AsyncGenerator[MonitorMessage]:
+        """What a fleet tells the outside of its runs, as it comes; never ends by itself.
+
+        Args:
+            from_start: what is still kept comes first. RocketMQ goes on from where the group
+                `tinyflow_monitor` got to, whatever is said here.
+
+        Raises:
+            InvalidOperation: this store and scheduler are no fleet's.
+        """
+        if not isinstance(self._scheduler, MonitorOutlet):
+            raise InvalidOperation("only a fleet has monitor messages: connect to its redis:// address")
+        async for text in self._scheduler.told(from_start=from_start):
+            yield MonitorMessage.model_validate_json(text)
 
     # ------------------------------------------------------------------ acting on a run
 
@@ -386,6 +409,32 @@ class ChainExecutor(Engine):
     async def definition(self, chain: Chain) -> ChainDefinition:
         """Raises UnknownChain."""
         return (await self.registry.resolve(chain)).definition
+
+    async def review(self, what: str) -> Review:
+        """What to read before trusting a published chain, or the one of a run: nothing of it is executed.
+
+        Args:
+            what: `name`, `name@3`, or a run's id.
+
+        Raises:
+            UnknownChain
+            DefinitionError: what the store has is no definition any more.
+        """
+        header = await self._store.header(what)
+        if header is not None:
+            name = header.chain.partition("@")[0]
+            return await self.registry.vetting.review(header.definition, name, what)
+        definition, ref = await self.registry.resolve(what)
+        return await self.registry.vetting.review(definition.hash, definition.name, ref)
+
+    async def vouch(self, review: Review) -> None:
+        """Sign with one's own key what was reviewed: who trusts that key executes it from then on.
+
+        Raises:
+            NotTrusted: that key is revoked.
+            DefinitionError: what was reviewed contradicts itself.
+        """
+        await self.registry.vetting.vouch(review)
 
     # ------------------------------------------------------------------ listeners
 

@@ -10,28 +10,29 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from tinyflow_nb.errors import DefinitionError, NotTrusted, UnknownChain
+from tinyflow_nb.errors import DefinitionError, NotTrusted, Problem, UnknownChain
 from tinyflow_nb.language import hash_of, load
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.signature import Signature, SignedDefinition, digest_of
-from tinyflow_nb.ports import DefinitionStore, Trust
+from tinyflow_nb.ports import DefinitionStore, Doubt, Trust
 from tinyflow_nb.trust.review import Review, changes, shortened
 
 PUT_SECONDS = 3600.0
 """A definition that is used is put again once so much time has passed."""
 KEPT = 256
+SEEN = 10_000
 VERSIONS_LOOKED_AT = 50
 """When the newest trusted version of a name is looked for."""
-UNSIGNED = "it is not signed"
-ALTERED = "submit it again: what the store has of it is no definition any more"
+UNSIGNED = Doubt("it is not signed")
+ALTERED = "it was altered in the store, and nothing is left to look at: submit it again"
 
 
 class Judged(NamedTuple):
     signature: Signature
     definition: ChainDefinition | None
     """What was signed; None if it was altered since."""
-    reason: str
-    """Why it is not trusted; "" if it is."""
+    doubt: Doubt | None
+    """Why it is not trusted; None if it is."""
 
 
 class Vetting:
@@ -58,7 +59,15 @@ class Vetting:
 
     def looked_at(self, definition: ChainDefinition) -> None:
         """It came from the store, and nobody has judged it."""
-        _keep(self._seen, digest_of(definition.to_json()), None)
+        _keep(self._seen, digest_of(definition.to_json()), None, SEEN)
+
+    async def may_load(self, definition: ChainDefinition, ref: str) -> None:
+        """
+        Raises:
+            NotTrusted: it was taken from the store, and is not trusted here.
+        """
+        if digest_of(definition.to_json()) in self._seen:
+            await self.passed(definition.hash, definition.name, ref)
 
     async def submit(self, definition: ChainDefinition) -> None:
         """Sign it and put it into the store, unless that was done lately.
@@ -93,10 +102,10 @@ class Vetting:
         if found is not None:
             return found
         best = await self._judge(hash, name)
-        if best is not None and best.definition is not None and not best.reason:
+        if best is not None and best.definition is not None and best.doubt is None:
             _keep(self._passed, (hash, name), best.definition)
             return best.definition
-        raise await self._refusal(best.reason if best else UNSIGNED, hash, name, ref)
+        raise await self._refusal((best.doubt if best else None) or UNSIGNED, hash, name, ref)
 
     async def review(self, hash: str, name: str, ref: str) -> Review:
         """What a person should see before trusting it.
@@ -111,11 +120,15 @@ class Vetting:
             definition = await self._store.get(hash)
             if definition is None:
                 raise UnknownChain(f"the definition #{hash[:8]} is not in this store any more")
+            if definition.hash != hash:
+                told = f"under #{hash[:8]} the store has another definition, #{definition.hash[:8]}"
+                raise DefinitionError([Problem(1, 1, told, ALTERED)], name)
             definition = definition.model_copy(update={"name": name})
+        doubt = best.doubt if best else UNSIGNED
         before, ref_before = await self._newest_trusted(hash, name)
         return Review(
             ref, definition, best.signature if best and best.definition else None,
-            best.reason if best else UNSIGNED, ref_before, changes(definition, before, ref_before),
+            doubt.reason if doubt else "", ref_before, changes(definition, before, ref_before),
         )  # fmt: skip
 
     async def vouch(self, review: Review) -> None:
@@ -134,13 +147,11 @@ class Vetting:
         """The verdict on the signature that speaks most for it; None if there is none."""
         signed = [one for one in await self._store.signed(hash) if one.signature.name == name]
         judged = [self._judge_one(hash, one) for one in signed]
-        return min(
-            judged, key=lambda j: (j.reason != "", j.definition is None, -j.signature.at), default=None
-        )
+        return min(judged, key=_weight, default=None)
 
     def _judge_one(self, hash: str, signed: SignedDefinition) -> Judged:
         text, signature = signed
-        altered = Judged(signature, None, f"it was altered after {signature.signer} signed it")
+        altered = Judged(signature, None, Doubt(f"it was altered after {signature.signer} signed it"))
         if digest_of(text) != signature.digest:
             return altered
         try:
@@ -155,23 +166,23 @@ class Vetting:
         versions = await self._store.published(name)
         for version in versions[:VERSIONS_LOOKED_AT]:
             best = await self._judge(version.hash, name) if version.hash != hash else None
-            if best is not None and not best.reason:
+            if best is not None and best.doubt is None:
                 return best.definition, f"{name}@{version.version}"
         return None, ""
 
-    async def _refusal(self, reason: str, hash: str, name: str, ref: str) -> NotTrusted:
+    async def _refusal(self, doubt: Doubt, hash: str, name: str, ref: str) -> NotTrusted:
         try:
             review = await self.review(hash, name, ref)
         except DefinitionError:
             return NotTrusted(
-                f"{name}@#{hash[:8]} is not executed here: {reason}", remedy=ALTERED, chain=name
+                f"{name}@#{hash[:8]} is not executed here: {doubt.reason}", remedy=ALTERED, chain=name
             )
         signature = review.signature
         remedy = f"look at it, and trust it if it is good: %tinyflow trust {ref}"
-        if signature is not None and signature.fingerprint:
-            remedy += f"\nor trust all that its author signs: tinyflow-nb trust add {signature.fingerprint}"
+        if doubt.remedy:
+            remedy += f"\n{doubt.remedy}"
         return NotTrusted(
-            f"{review.definition.short_ref} is not executed here: {reason}", remedy=remedy, chain=name,
+            f"{review.definition.short_ref} is not executed here: {doubt.reason}", remedy=remedy, chain=name,
             author=signature.author if signature else "",
             fingerprint=signature.fingerprint if signature else "", diff=shortened(review.diff),
         )  # fmt: skip
@@ -179,10 +190,10 @@ class Vetting:
 
 def _weight(judged: Judged) -> tuple[bool, bool, float]:
     """The least comes first: trusted, then unaltered, then newest."""
-    return bool(judged.reason), judged.definition is None, -judged.signature.at
+    return judged.doubt is not None, judged.definition is None, -judged.signature.at
 
 
-def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
+def _keep(kept: dict[Any, Any], key: Any, value: Any, most: int = KEPT) -> None:
     kept[key] = value
-    if len(kept) > KEPT:
+    if len(kept) > most:
         del kept[next(iter(kept))]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from tinyflow_nb.engine import reducer
 from tinyflow_nb.engine.failures import made_up
 from tinyflow_nb.engine.live_run import AtHand, LiveRun
+from tinyflow_nb.engine.unfit import Chain, Unfit
 from tinyflow_nb.engine.unit_run import UnitRun
 from tinyflow_nb.engine.workshop import Workshop
 from tinyflow_nb.errors import DefinitionError, NotTrusted
@@ -19,6 +20,7 @@ from tinyflow_nb.model.commit import Claim, Commit, Delegate, End, HandBack, Out
 from tinyflow_nb.model.lanes import may_run
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger, node_of
+from tinyflow_nb.ports import RunHeader
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +33,13 @@ class Worker:
 
     def __init__(
         self, workshop: Workshop, at_hand: AtHand, settled: Callable[[str, Outcome], None], capacity: int,
-        *, spreads: bool,
+        send: Callable[[Sequence[Trigger]], None], *, spreads: bool,
     ) -> None:  # fmt: skip
         """
         Args:
             settled: told every outcome: its events, triggers and status.
             capacity: units worked on at once.
+            send: carries wake-ups to any worker.
             spreads: of the units a change makes ready, keep one and leave the others to all workers.
         """
         self._workshop = workshop
@@ -51,8 +54,8 @@ class Worker:
         self._room = asyncio.Event()
         self._room.set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unfit: dict[str, int] = {}
-        """Runs whose code this process can't or may not load, and who was trusted when it refused."""
+        self.unfit = Unfit(send)
+        """For what this process can't or may not load."""
         self.attempts = workshop.attempts
 
     @property
@@ -92,7 +95,9 @@ class Worker:
             return await self._pass_deadline(trigger)
         if trigger.kind in BETWEEN_RUNS:
             return await self._workshop.nesting.handle(trigger)
-        if self._unfit.get(trigger.run) == self._at_hand.epoch():
+        if await self._is_unfit(trigger.run):
+            if self._spreads:
+                self.unfit.pass_on(trigger)
             return False
         if not may_run(trigger.tags, self._workshop.tags):
             return False
@@ -109,6 +114,15 @@ class Worker:
         self._settled(trigger.run, outcome)
         self.take(outcome.claims)
         return True
+
+    async def _is_unfit(self, run: str) -> bool:
+        self.unfit.since(self._at_hand.round())
+        if not self.unfit or self._at_hand.known(run):
+            return False
+        if self.unfit.has(run):
+            return True
+        header = await self._store.header(run)
+        return header is not None and self.unfit.add(run, _chain_of(header))
 
     def take(self, claims: Sequence[Claim]) -> None:
         """Work on each, in tasks of their own; those to be skipped, together in one."""
@@ -132,11 +146,11 @@ class Worker:
 
     def fit(self, run: str) -> None:
         """Its code can be loaded here now."""
-        self._unfit.pop(run, None)
+        self.unfit.fit(run)
 
     def abandon(self, run: str) -> None:
         """The run ended: nobody wants what its attempts are still doing."""
-        self._unfit.pop(run, None)
+        self.unfit.forget(run)
         if self.attempts:
             for attempt in self.attempts.of(run):
                 attempt.call_off("stopped")
@@ -150,6 +164,7 @@ class Worker:
 
     async def close(self) -> None:
         """Drop what is running and hand it back, so that others need not wait for its leases."""
+        self.unfit.close()
         try:
             await self._hand_back()
         finally:  # a store in trouble keeps no thread of ours alive
@@ -171,12 +186,15 @@ class Worker:
     async def _run_on(self, claims: tuple[Claim, ...]) -> None:
         """Run the claims' first unit, then what its end made ready, as long as there is any."""
         live = await self._load(claims)
-        if live is None:
-            return
+        epoch = self._at_hand.look_whom_to_trust()
         task = asyncio.current_task()
         assert task is not None
         hops = 0
-        while claims:
+        while claims and live is not None:
+            if self._at_hand.look_whom_to_trust() != epoch:
+                epoch = self._at_hand.look_whom_to_trust()
+                live = await self._load(claims)
+                continue
             first = claims[0]
             if len(claims) > 1 or first.skip:
                 skips = [c for c in claims if c.skip]
@@ -206,9 +224,14 @@ class Worker:
             return await self._at_hand.run(run, generation)
         except (DefinitionError, NotTrusted) as e:
             log.error("run %s can't be executed here: %s", run, e)
-            self._unfit[run] = self._at_hand.epoch()
+            header = await self._store.header(run)
+            if header is not None:
+                self.unfit.since(self._at_hand.round())
+                self.unfit.mark(run, _chain_of(header), e)
             steps = tuple(HandBack("handback", c.unit, c.token, str(e)) for c in claims)
-            await self._store.commit(Commit(run, generation, steps))
+            outcome = await self._store.commit(Commit(run, generation, steps))
+            if outcome is not None and self._spreads:
+                self._settled(run, outcome)
             return None
 
     def _skip(self, live: LiveRun, claim: Claim) -> Step:
@@ -229,3 +252,7 @@ class Worker:
             return False
         self._settled(trigger.run, outcome)
         return True
+
+
+def _chain_of(header: RunHeader) -> Chain:
+    return header.definition, header.chain.partition("@")[0]

@@ -20,7 +20,7 @@ class NodeState:
     error: dict[str, Any] | None = None
     """`type`, `message`, `attempt`, `line`, `traceback` (the cell's frames), for a model `answer`."""
     reason: str = ""
-    """Why it was skipped."""
+    """Why it was skipped; of a fleet's run also why no worker has taken it for long."""
     handled_by: str = ""
     waiting_for: dict[str, Any] | None = None
     """`message`, `schema` (JSON Schema of the answer), `initial`."""
@@ -77,6 +77,15 @@ class ChainState:
             if unit.waiting_for is not None and unit.status is Status.SUSPENDED:
                 found[unit.id] = unit
         return found
+
+    def stalled(self) -> dict[str, str]:
+        """The units that no worker has taken for long, by their name, and why."""
+        return {
+            unit.id: unit.reason
+            for node in self.nodes.values()
+            for unit in (node, *(node.items or ()))
+            if unit.status is Status.READY and unit.reason
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""

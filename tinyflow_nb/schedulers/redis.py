@@ -17,6 +17,7 @@ from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.model.lanes import lane_of, lanes_of
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import Clock, DueIndex
+from tinyflow_nb.schedulers.redis_monitor import RedisMonitor
 from tinyflow_nb.schedulers.sweep import Accept, Room, bring, sweep
 from tinyflow_nb.schedulers.timers import Timers
 from tinyflow_nb.schedulers.wire import from_text, to_text
@@ -60,6 +61,8 @@ class RedisScheduler:
         self._some_out = asyncio.Event()
         self._link: Link | None = None
         self.trouble = ""
+        monitor = RedisMonitor(self._servers)
+        self.tell, self.told = monitor.tell, monitor.told
         self.counts: Counter[str] = Counter()
 
     async def open(self, stack: AsyncExitStack) -> None:

@@ -18,6 +18,7 @@ from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import Clock, DueIndex
 from tinyflow_nb.schedulers.rocketmq_boxes import Inbox, Message, Outbox
 from tinyflow_nb.schedulers.rocketmq_client import TROUBLES, Client, told
+from tinyflow_nb.schedulers.rocketmq_monitor import RocketMQMonitor
 from tinyflow_nb.schedulers.rocketmq_names import DELAY, EXECUTION, TIMERS, group_of, tag_of
 from tinyflow_nb.schedulers.sweep import Accept, Room, bring, sweep
 from tinyflow_nb.schedulers.timers import Timers
@@ -61,6 +62,8 @@ class RocketMQScheduler:
         self._most = min(settings.cached_messages, settings.cached_bytes // LARGEST)
         self._at_once = settings.consumption_threads
         self.trouble = ""
+        monitor = RocketMQMonitor(self._client, self._outbox)
+        self.tell, self.told = monitor.tell, monitor.told
         self.counts: Counter[str] = Counter()
 
     async def open(self, stack: AsyncExitStack) -> None:

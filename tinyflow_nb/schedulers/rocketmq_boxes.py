@@ -33,16 +33,21 @@ class Outbox:
         """Raises MissingExtra."""
         await self._producer.at_hand()
 
-    async def send(self, topic: str, body: bytes, tag: str = "", at: int | None = None) -> None:
+    async def send(
+        self, topic: str, body: bytes, tag: str = "", at: int | None = None, key: str = ""
+    ) -> None:
         """Raises whatever the client does; then it may have been sent all the same.
 
         Args:
             at: Unix seconds, for a topic of delays.
+            key: what the message is about; the servers find it by that.
         """
         message = (await self._client.library()).Message()
         message.topic, message.body = self._client.name(topic), body
         if tag:
             message.tag = tag
+        if key:
+            message.keys = key
         if at is not None:
             message.delivery_timestamp = at
         await self._producer.call(message.topic, lambda part: part.send_async(message), self._patience)

@@ -24,6 +24,8 @@ TROUBLES = 3
 server was away."""
 PAUSE_SECONDS = 1.0
 """Between two times that a part is built anew."""
+SETTINGS_SECONDS = 3.0
+"""For the server to take a new part's settings."""
 END_SECONDS = 10.0
 """For what a part has under way, and again for its end."""
 
@@ -73,6 +75,7 @@ class Client:
             (key, secret) if key else (settings.access_key, settings.secret_key.get_secret_value())
         )
         self.settings = settings
+        self._library: ModuleType | None = None
 
     def name(self, name: str) -> str:
         """A topic or group as the server knows it."""
@@ -80,7 +83,9 @@ class Client:
 
     async def library(self) -> ModuleType:
         """Raises MissingExtra."""
-        return await aside(_load)
+        if self._library is None:
+            self._library = await aside(_load)
+        return self._library
 
     async def configuration(self) -> Any:
         library = await self.library()
@@ -174,7 +179,7 @@ class Renewed:
             worn = self._failed >= TROUBLES and loop.time() - self._built_at >= PAUSE_SECONDS
             if self._part is None or worn:
                 new = Part(await self._build())
-                await aside(new.part.startup)
+                await aside(_start, new.part)
                 self._leave()
                 self._part, self._failed, self._built_at = new, 0, loop.time()
             return self._part
@@ -212,6 +217,12 @@ async def aside(call: Callable[..., T], *args: Any) -> T:
 
     threading.Thread(target=run, name="tinyflow-rocketmq", daemon=True).start()
     return await asyncio.wrap_future(answer)
+
+
+def _start(part: Any) -> None:
+    part.startup()
+    if part.route_manager.get_all_endpoints():  # it answers: a receive before it has our settings fails
+        part._init_settings_event.wait(SETTINGS_SECONDS)
 
 
 def _load() -> ModuleType:

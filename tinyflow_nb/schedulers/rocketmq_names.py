@@ -14,6 +14,8 @@ TYPES = {EXECUTION: "NORMAL", DELAY: "DELAY", MONITOR: "NORMAL"}
 WORKERS = "tinyflow_workers"
 TIMERS = "tinyflow_timers"
 """Of every worker, whatever its tags: what is due and not for it, it sends on."""
+PROBE = "tinyflow_probe"
+"""Group and tag of the messages that show whether messages get through."""
 NO_LANE = "-"
 _LONGEST = 80
 

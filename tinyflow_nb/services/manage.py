@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tinyflow_nb.errors import ServiceError
+from tinyflow_nb.schedulers.rocketmq_names import PROBE
 from tinyflow_nb.services import processes, redis_server, rocketmq
 from tinyflow_nb.services.jars import fetch_jars
 from tinyflow_nb.services.java import find_java
@@ -22,10 +26,12 @@ from tinyflow_nb.services.places import (
     write_record,
 )
 from tinyflow_nb.services.ports import LOOPBACK, choose_port
+from tinyflow_nb.services.processes import TAIL
 from tinyflow_nb.services.progress import Progress, Silent
 from tinyflow_nb.services.topics import GROUPS, TOPICS, create
 
 NAMES = tuple(SERVICES)
+THROUGH_WITHIN = 60.0
 PATIENCE = 30.0
 """Seconds for an answer of what another command started."""
 
@@ -138,11 +144,39 @@ def _rocketmq_up(
     home: Path, record: Record, wanted: int | None, topics: Mapping[str, str], groups: Sequence[str],
     shown: Progress,
 ) -> None:  # fmt: skip
-    if not (
-        _keeps_running(ROCKETMQ, home, record, wanted) and _keeps_running(NAMESERVER, home, record, None)
-    ):
+    running = _keeps_running(ROCKETMQ, home, record, wanted) and _keeps_running(
+        NAMESERVER, home, record, None
+    )
+    if not running:
         _start_rocketmq(home, record, wanted, shown)
-    create(record.ports["broker"], record.ports["nameserver"], topics, groups)
+    create(record.ports["broker"], record.ports["nameserver"], topics, (*groups, PROBE))
+    if not running:
+        shown.step("sending a first message through each topic")
+        _get_through(addresses(record.ports).rocketmq, topics)
+
+
+def _get_through(address: str, topics: Mapping[str, str]) -> None:
+    """A server that answers may still refuse messages for a while.
+
+    Raises:
+        ServiceError
+    """
+    probed = [f"{topic}={type}" for topic, type in topics.items() if type in ("NORMAL", "DELAY")]
+    command = [sys.executable, "-m", "tinyflow_nb.services.probe", address, *probed]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, env=environment, capture_output=True, text=True, timeout=THROUGH_WITHIN, check=False
+        )
+    except subprocess.TimeoutExpired as e:
+        said = (e.stderr or b"").decode("utf-8", "replace")
+        why = f"within {THROUGH_WITHIN:g} s"
+    else:
+        if done.returncode == 0:
+            return
+        said, why = done.stderr, "at all"
+    last = "\n  ".join(said.strip().splitlines()[-TAIL:])
+    raise ServiceError(f"RocketMQ answers, but lets no messages through {why}\n  {last}".rstrip())
 
 
 def _start_rocketmq(home: Path, record: Record, wanted: int | None, shown: Progress) -> None:

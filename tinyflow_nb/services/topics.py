@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tinyflow_nb.errors import ServiceError
+from tinyflow_nb.schedulers.rocketmq_names import TIMERS, TYPES, WORKERS
 from tinyflow_nb.services.processes import within
 from tinyflow_nb.services.remoting import (
     CREATE_GROUP,
@@ -19,13 +20,9 @@ from tinyflow_nb.services.remoting import (
     ask,
 )
 
-TOPICS: Mapping[str, str] = {
-    "workflow_node_execution": "NORMAL",
-    "workflow_node_delay": "DELAY",
-    "workflow_task_monitor": "NORMAL",
-}
+TOPICS: Mapping[str, str] = TYPES
 """Each topic takes messages of its own type only."""
-GROUPS = ("tinyflow_workers", "tinyflow_timers")
+GROUPS = (WORKERS, TIMERS)
 KNOWN_WITHIN = 30.0
 _QUEUES = "4"
 _READ_AND_WRITE = "6"

@@ -348,6 +348,7 @@ class RunImage(RunClaims):
     def _hand_back(self, step: Any, at: float, made_ready: list[Unit]) -> None:
         unit = self.units[step.unit]
         self._put_out(unit)
+        made_ready.append(unit)
         if unit.judged or not unit.shape.judged:
             unit.attempt -= 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinyflow_nb.trust.keys import is_signer
 from tinyflow_nb.trust.signing import UserTrust
 
-__all__ = ["UserTrust"]
+__all__ = ["UserTrust", "is_signer"]

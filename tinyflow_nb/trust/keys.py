@@ -60,6 +60,11 @@ def fingerprint_of(text: str) -> str:
     return fingerprint(words[0])
 
 
+def is_signer(word: str) -> bool:
+    """Whether it is written as a key or a fingerprint is, not as a chain's name or a run's id."""
+    return word.startswith((FINGERPRINT, KIND))
+
+
 def read_private(text: str, where: str) -> Ed25519PrivateKey:
     """
     Raises:

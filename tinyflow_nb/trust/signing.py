@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tinyflow_nb.errors import NotTrusted, SettingsError
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.signature import Signature, digest_of, fingerprint
+from tinyflow_nb.ports import Doubt
 from tinyflow_nb.settings import TrustSettings, get_settings
 from tinyflow_nb.trust import keys
 from tinyflow_nb.trust.files import own_folder
@@ -65,20 +66,23 @@ class UserTrust:
         value = base64.b64encode(private.sign(unsigned.message(definition))).decode()
         return unsigned._replace(value=value)
 
-    def distrust(self, signature: Signature, definition: ChainDefinition) -> str:
-        """Why a definition is not executed here on the strength of this signature; "" if it is.
+    def distrust(self, signature: Signature, definition: ChainDefinition) -> Doubt | None:
+        """Why a definition is not executed here on the strength of this signature; None if it is.
 
         Raises:
             SettingsError: who is trusted can't be found out.
         """
         mark = signature.fingerprint
         if not mark or not is_genuine(signature, definition):
-            return f"it was altered after {signature.signer} signed it"
+            return Doubt(f"it was altered after {signature.signer} signed it")
         if self._is_revoked(mark):
-            return f"it is signed by {signature.signer}, whose key is revoked here"
+            return Doubt(f"it is signed by {signature.signer}, whose key is revoked here")
         if self.is_trusted(mark):
-            return ""
-        return f"it is signed by {signature.signer}, who is not trusted here"
+            return None
+        return Doubt(
+            f"it is signed by {signature.signer}, who is not trusted here",
+            f"or trust whatever its author signs: tinyflow-nb trust add {mark}",
+        )
 
     def epoch(self) -> int:
         """Moves on when the list changes: what was trusted before has to be asked for again."""
@@ -127,28 +131,35 @@ class UserTrust:
 
         Args:
             key: its public key or fingerprint.
+            name: what the user calls it; by default what stands behind the key.
 
         Raises:
-            SettingsError: it is neither, or is revoked by the settings.
+            SettingsError: it is neither, or was revoked.
         """
-        mark = _mark(key, "the key to trust")
-        if mark in self._revoked():
-            raise SettingsError(
-                f"{mark} is revoked by the settings: take it out of `revoked` of [trust] first"
-            )
+        mark = _mark(key, "the signer to trust")
+        if self._is_revoked(mark):
+            raise SettingsError(f"{mark} was revoked here, which is for good: let its owner make another key")
+        name = name or " ".join(key.split()[2:])
         self._trusted_list.put(mark, name, "trusted")
         return Signer(mark, name, "trusted", "file")
 
-    def revoke(self, key: str, name: str = "") -> Signer:
+    def revoke(self, who: str, name: str = "") -> Signer:
         """Never trust a signer again, whoever else says so: not even the user's own key.
 
+        Args:
+            who: its public key or fingerprint, or its name here.
+
         Raises:
-            SettingsError
+            SettingsError: it is none of these, or the list can't be written.
         """
-        mark = _mark(key, "the key to revoke")
         known = {s.fingerprint: s.name for s in self.signers()}
-        self._trusted_list.put(mark, name or known.get(mark, ""), "revoked")
-        return Signer(mark, name or known.get(mark, ""), "revoked", "file")
+        named = [mark for mark, called in known.items() if called == who]
+        if len(named) > 1:
+            raise SettingsError(f"several signers are called {who!r}; give the fingerprint: trust list")
+        mark = named[0] if named else _mark(who, "the signer to revoke")
+        name = name or known.get(mark, "")
+        self._trusted_list.put(mark, name, "revoked")
+        return Signer(mark, name, "revoked", "file")
 
     def renew_key(self) -> None:
         """Make the user another key; what the old one signed stays trusted, unless it is revoked.

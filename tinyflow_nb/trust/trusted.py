@@ -107,16 +107,3 @@ class TrustedList:
                 " executed before it is mended"
             ) from None
         return found
-
-
-def named(signers: dict[str, Known], word: str) -> str:
-    """The fingerprint of a signer on the list by its name.
-
-    Raises:
-        ValueError: none or several are called so.
-    """
-    found = [fingerprint for fingerprint, known in signers.items() if known.name == word]
-    if len(found) != 1:
-        count = "several signers are" if found else "no signer is"
-        raise ValueError(f"{count} called {word!r}; give the fingerprint: tinyflow-nb trust list")
-    return found[0]

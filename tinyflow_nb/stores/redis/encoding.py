@@ -38,6 +38,8 @@ NUMBERS = {status: number for number, status in enumerate(Status, 1)}
 STATUSES = (Status.READY, *Status)
 """By number, from 1."""
 
+MONITOR_LEVELS: dict[str, int] = {"off": 0, "runs": 1, "nodes": 2}
+
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -48,7 +50,8 @@ def new_run(new: NewRun, shape: list[Any], large: Large) -> list[Any]:
     return [
         new.worker, new.want, new.lease, dumps(new.context), inputs,
         "" if new.deadline is None else new.deadline, "" if most is None else most,
-        new.chain, new.definition, carried(new.tags), "1" if new.context.get("parent") else "", *large.arguments(), *shape,
+        new.chain, new.definition, carried(new.tags), MONITOR_LEVELS[new.context.get("monitor", "off")],
+        "1" if new.context.get("parent") else "", *large.arguments(), *shape,
     ]  # fmt: skip
 
 

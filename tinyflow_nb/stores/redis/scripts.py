@@ -32,6 +32,8 @@ ALONE = (
     "release",
     "roster",
     "runs",
+    "sent",
+    "unsent",
     "values",
     "watch",
 )

@@ -35,13 +35,16 @@ from tinyflow_nb.stores.redis.roster import Workers
 from tinyflow_nb.stores.redis.server_time import ServerTime
 from tinyflow_nb.stores.redis.servers import Servers
 from tinyflow_nb.stores.redis.told import plainly
+from tinyflow_nb.stores.redis.unsent import UnsentEvents
 from tinyflow_nb.stores.redis.watching import Watching
 
 SHARDS = 64
 """Parts a fleet's runs are spread over; a run's id says which. Never changes."""
 BESIDE = (":ev", ":ch", ":big", ":q")
 """Ends of a run's other keys: its events, chunks, large values, and the queue of a bounded run."""
-LISTS = ("runs", "kids", "due", "deadlines", "between", "waiting", "done", "definitions")
+LISTS = (
+    "runs", "kids", "due", "deadlines", "between", "waiting", "done", "definitions", "monitor",
+)  # fmt: skip
 CHUNKS_KEPT = 20_000
 BACKLOG_RUNS = 1_000
 AGAIN = 4
@@ -94,6 +97,9 @@ class RedisStore:
         self._workers = Workers(self._servers, self._fixed_now)
         self.report = self._workers.report
         self.workers = self._workers.workers
+        self._unsent = UnsentEvents(self._servers, _lists("monitor"), shard_of, self._fixed_now)
+        self.unsent = self._unsent.unsent
+        self.sent = self._unsent.sent
 
     async def start(self, stack: AsyncExitStack) -> None:
         await self._servers.open(stack)

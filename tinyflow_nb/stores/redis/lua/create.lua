@@ -1,18 +1,20 @@
 -- Create a run and claim its first units; nil if the id is taken.
 -- ARGV[6] worker  [7] want  [8] lease  [9] its context, JSON  [10] its inputs  [11] deadline or ''
 -- [12] max_concurrency or ''  [13] chain  [14] its definition's hash  [15] the worker's tags
--- [16] '1' if another run delegated to it
+-- [16] what the outside is told: 0 nothing, 1 the run's status, 2 its nodes' too
+-- [17] '1' if another run delegated to it
 -- then large values, the entry nodes (their number first), and every node's name and shape
 if load({}) then
   return ARGV[4] == '1' and applied_already() or nil
 end
 local worker, want, lease = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
-local at = keep_large(17)
+local at = keep_large(18)
 local entries = tonumber(ARGV[at])
 local first = at + 1 + entries
 run = {
   st = RUNNING, gen = 1, left = (#ARGV - first + 1) / 2, active = 0, parked = 0, ready = 0, tokens = 0,
-  seq = 0, sub = ARGV[16] == '1' or nil, deadline = tonumber(ARGV[11]), most = tonumber(ARGV[12]),
+  seq = 0, sub = ARGV[17] == '1' or nil, deadline = tonumber(ARGV[11]), most = tonumber(ARGV[12]),
+  monitor = ARGV[16] ~= '0' and tonumber(ARGV[16]) or nil,
 }
 set('context', ARGV[9])
 set('inputs', ARGV[10])

@@ -5,7 +5,7 @@
 -- [4]: '1' if it may have been applied already   [5]: seconds a finished run is kept
 --
 -- The hash's fields: `m` the run's counters, `w` who watches, and what it was created with: `context`,
--- `chain`, `definition`, `inputs`, `created`;
+-- `chain`, `definition`, `inputs`, `created`; `sent` and `sender` of its monitor messages;
 -- by unit `u:` its state, `v:` its output, `p:` its last round, `i:` its item, `f:` its form, `d:` what it
 -- delegated, `c:` its child's result until it is looked at;
 -- by node `n:` its shape, [edges, data, any, judged, handles, reads, orders, tags].
@@ -293,9 +293,18 @@ local function list_between()
   redis.call('ZADD', shard .. ':between', 'LT', string.format('%.6f', time), id)
 end
 
+-- The outside is told of what happened since `sent`; `told` is the newest event it must hear of.
+local function list_unsent()
+  if run.monitor and #events > 0 and (run.monitor > 1 or run.st ~= was) then
+    run.told = run.seq
+    list('ZADD', 'monitor', AT)
+  end
+end
+
 local function save()
   list_run()
   list_between()
+  list_unsent()
   set('m', cmsgpack.pack(run))
   for i = 1, #changed do
     local u = changed[i]

@@ -187,8 +187,7 @@ function apply.handback(step)
   local u = unit(step.unit)
   if u.judged or shape(u.name)[JUDGED] == 0 then u.try = (u.try or 0) - 1 end
   back_to_outbox(u)
-  due_by(NOW, u)
-  if run.most then queue_up(u) end
+  made[#made + 1] = u
 end
 
 -- Arguments: status, error

@@ -1,0 +1,119 @@
+"""Which worker a unit goes to: the one that carries its tags, and that has what its code needs."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinyflow_nb import ChainDefinition, ChainExecutor
+from tinyflow_nb.engine import stalled
+
+TAGGED = """
+import os
+from tinyflow_nb import node
+
+docs: list[int]
+
+def plan(docs: list[int]) -> list[int]:
+    return docs
+
+@node(each="d in plan", tags="gpu")
+def part(d: int) -> int:
+    return os.getpid()
+
+@node(tags=("eu", "gpu"))
+def both(part) -> int:
+    return os.getpid()
+
+def after(both, part: list[int]) -> list[int]:
+    return [*sorted(set(part)), both]
+"""
+
+NEEDY = """
+import os
+import tinyflow_test_wheels
+
+def turn() -> int:
+    return os.getpid()
+
+def again(turn: int) -> int:
+    return os.getpid()
+"""
+
+
+def define(source: str) -> ChainDefinition:
+    return ChainDefinition.from_source(textwrap.dedent(source), name="demo")
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run says why it waits as soon as it does."""
+    monkeypatch.setattr(stalled, "PATIENCE", 0.0)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a package that is importable here."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    (folder / "tinyflow_test_wheels.py").write_text("ROUND = True\n")
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+async def test_b21_a_node_runs_where_its_tags_are_carried(
+    client: ChainExecutor, start_worker: Any, wait_until: Any
+) -> None:
+    plain = start_worker()
+    gpu, both = start_worker("--tags", "gpu"), start_worker("--tags", "eu,gpu")
+    for worker in (plain, gpu, both):
+        await wait_until(lambda w=worker: w.did("worker.started"), 30)
+    *parts, where = await client.execute(define(TAGGED), {"docs": list(range(30))}, timeout=30)
+    assert set(parts) <= {gpu.process.pid, both.process.pid}
+    assert where == both.process.pid
+    assert plain.process.poll() is None
+
+
+async def test_b23_a_run_says_that_no_worker_is_alive_or_carries_its_tags(
+    client: ChainExecutor, start_worker: Any, wait_until: Any, soon: None
+) -> None:
+    run = await client.execute_async(define(TAGGED), {"docs": [1]})
+    assert (await client.state(run)).stalled() == {"plan": "no worker is alive"}
+    worker = start_worker("--tags", "eu")
+
+    async def waits_for_a_gpu() -> bool:
+        return (await client.state(run)).stalled() == {"part": "no worker carries gpu"}
+
+    await wait_until(waits_for_a_gpu, 30)
+    start_worker("--tags", "gpu,eu,large")
+    *_, where = await client.wait(run, timeout=30)
+    assert where != worker.process.pid
+    assert (await client.state(run)).stalled() == {}
+
+
+async def test_b23_a_worker_without_a_package_leaves_the_run_to_one_that_has_it(
+    client: ChainExecutor, start_worker: Any, wait_until: Any, soon: None, package: Path
+) -> None:
+    without = start_worker(hidden=package)
+    await wait_until(lambda: without.did("worker.started"), 30)
+    run = await client.execute_async(define(NEEDY))
+
+    async def told() -> Any:
+        return "tinyflow_test_wheels" in (await client.state(run)).nodes["turn"].reason
+
+    await wait_until(told, 30)
+    reason = (await client.state(run)).nodes["turn"].reason
+    assert reason.startswith("tinyflow_test_wheels is missing on "), reason
+    assert f":{without.process.pid}:" in reason
+    has_it = start_worker()
+    assert await client.wait(run, timeout=30) == has_it.process.pid
+    state = await client.state(run)
+    assert [n.attempts for n in state.nodes.values()] == [1, 1], "handing back uses no attempt"
+    second = await client.execute_async(define(NEEDY))
+    assert await client.wait(second, timeout=30) == has_it.process.pid
+    refused = [line for line in without.lines() if "can't be executed here" in line["message"]]
+    assert len(refused) == 1, "it does not take up that chain again"
+    assert without.process.poll() is None

@@ -1,0 +1,135 @@
+"""A notebook on a fleet: it submits, watches and answers; workers execute (SEMANTICS 21)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import free_port
+from tests.magics.conftest import Notebook
+from tinyflow_nb.errors import SettingsError, StoreError
+from tinyflow_nb_magics.magic_line import MagicError
+from tinyflow_nb_magics.session import Session
+
+ASKING = """%%tinyflow asking --wait
+import os
+def pid() -> int: return os.getpid()
+@confirm
+def sure(pid: int) -> bool: "Go on?"
+def end(pid: int, sure: bool) -> list[int]: return [pid, os.getpid()]
+"""
+SLOW = """%%tinyflow slow
+import asyncio
+async def wait() -> str:
+    yield "here "
+    await asyncio.sleep(60)
+"""
+
+
+@pytest.fixture
+def fleet(redis_server: Any) -> str:
+    redis_server.ask("FLUSHALL")
+    return str(redis_server.address)
+
+
+@pytest.fixture
+def worker(fleet: str, tmp_path: Path) -> Iterator[int]:
+    """Its process id, once it is at work."""
+    log = tmp_path / "worker.log"
+    command = [sys.executable, "-c", "from tinyflow_nb.cli import app; app()", "worker", "--store", fleet]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with ExitStack() as stack:
+        process = subprocess.Popen(command, stderr=stack.enter_context(log.open("wb")), env=env)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        end = time.monotonic() + 30
+        while "worker.started" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.02)
+        yield process.pid
+
+
+def test_b21_workers_execute_what_the_notebook_starts_answers_and_retries(
+    notebook: Notebook, session: Session, fleet: str, worker: int
+) -> None:
+    told = notebook.ok(f"%tinyflow connect {fleet}").printed
+    connected = f"Connected to {fleet}; 1 worker is alive, with room for 32 nodes"
+    assert told.splitlines()[0] == f"{connected}; this notebook executes nothing (--execute)"
+    ran = notebook.run(ASKING)
+    assert type(ran.error).__name__ == "ChainSuspended"
+    notebook.ok("asking.last.resume(True)")
+    assert notebook.ok("asking.last.result()").value == [worker, worker]
+    notebook.ok(SLOW)
+    notebook.ok("async for _, _, text in slow.last.stream():\n    break")
+    notebook.ok("run = slow.last.id\n%tinyflow stop @run")
+    assert notebook.ok("slow.last.status").value == "CANCELLED"
+    notebook.ok("%tinyflow retry @run")
+    notebook.ok("async for _, _, text in slow.last.stream():\n    break")
+    assert str(worker) in notebook.ok("slow.last.state.nodes['wait'].worker").value
+    notebook.ok("slow.last.stop()")
+
+
+def test_b21_without_workers_nothing_is_executed_and_the_notebook_warns(
+    notebook: Notebook, fleet: str
+) -> None:
+    told = notebook.ok(f"%tinyflow connect {fleet}").printed
+    assert "Warning: no worker is alive: what is started waits until there is one" in told
+    assert f"→ tinyflow-nb worker --store {fleet}" in told
+    assert "Warning: Redis keeps no append-only file" in told, "what the doctor calls an error is told"
+    notebook.ok(ASKING.replace(" --wait", ""))
+    assert notebook.ok("asking.last.state.nodes['pid'].status").value == "READY"
+    told = notebook.ok(f"%tinyflow connect {fleet} --execute").printed
+    assert "this notebook executes too" in told
+    notebook.run("asking.last.result()")
+    notebook.ok("asking.last.resume(True)")
+    assert notebook.ok("asking.last.result()").value == [os.getpid()] * 2
+
+
+def test_a_wrong_address_is_one_clear_line_and_the_connection_stays(
+    notebook: Notebook, session: Session, own_redis: Any
+) -> None:
+    notebook.ok("%tinyflow runs")
+    port = free_port()
+    ran = notebook.run(f"%tinyflow connect redis://127.0.0.1:{port}/0")
+    assert isinstance(ran.error, StoreError)
+    assert ran.told.endswith("nothing answers there; start Redis, or mend the address")
+    locked = own_redis("--requirepass", "right")
+    ran = notebook.run(f"%tinyflow connect redis://:wrong@127.0.0.1:{locked.port}/0")
+    assert "refuses the user or the password" in ran.told
+    assert len(ran.told.splitlines()) == 1
+    assert "wrong" not in ran.told
+    right = f"redis://:right@127.0.0.1:{locked.port}/0"
+    ran = notebook.run(f"%tinyflow connect {right} --scheduler carrier-pigeon")
+    assert isinstance(ran.error, SettingsError)
+    assert "known are local, redis and rocketmq" in ran.told
+    ran = notebook.run("%tinyflow connect --execute")
+    assert isinstance(ran.error, MagicError)
+    assert session.address == ""
+    told = notebook.ok(f"%tinyflow connect {right}").printed
+    assert told.startswith(f"Connected to redis://***@127.0.0.1:{locked.port}/0")
+    assert "right" not in told
+
+
+def test_a_broker_that_is_away_is_a_warning_with_its_mend(notebook: Notebook, fleet: str) -> None:
+    port = free_port()
+    told = notebook.ok(f"%tinyflow connect {fleet} --scheduler rocketmq://127.0.0.1:{port}").printed
+    assert told.startswith(f"Connected to {fleet} and rocketmq://127.0.0.1:{port}; ")
+    assert f"RocketMQ can't be reached: nothing answers at 127.0.0.1:{port}" in told
+    assert f"→ tinyflow-nb services up rocketmq --rocketmq-port {port}" in told
+
+
+def test_the_doctor_looks_at_what_the_notebook_is_connected_to(notebook: Notebook, fleet: str) -> None:
+    assert "runs.db will be made by the first run" in notebook.ok("%tinyflow doctor").printed
+    notebook.ok(f"%tinyflow connect {fleet}")
+    told = notebook.ok("%tinyflow doctor").printed
+    assert f"answers at {fleet}" in told
+    assert "✗ Redis keeps no append-only file" in told
