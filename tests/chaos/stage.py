@@ -22,7 +22,11 @@ AS_USERS_DO = "from tinyflow_nb.cli import app; app()"
 MEDDLED_WITH = f"from tests.chaos.meddling import install; install(); {AS_USERS_DO}"
 ENDS_WITHIN = 30.0
 """Seconds a worker has to end in once it is told to."""
-STARTS_WITHIN = 60.0
+STARTS_WITHIN = 120.0
+
+
+class NotReady(Exception):
+    """There is nothing to try things out on."""
 
 
 class Worker:
@@ -124,8 +128,15 @@ class Stage:
         return worker
 
     async def ready(self) -> None:
-        """Until each worker takes work."""
+        """Until each worker takes work.
+
+        Raises:
+            NotReady: one ended, or takes too long.
+        """
         await until(lambda: all(w.is_ready or w.died for w in self.workers), STARTS_WITHIN)
+        for worker in self.workers:
+            if worker.died or not worker.is_ready:
+                raise NotReady(f"worker {worker.name} does not start:\n{worker.log.read_text('utf-8')}")
 
     def kill(self, worker: Worker) -> None:
         self.workers.remove(worker)

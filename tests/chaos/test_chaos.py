@@ -22,20 +22,21 @@ def run(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProce
         pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
     paths = [*sys.path, str(ROOT)]  # elsewhere than in the source folder: that would hide the wheel
     return subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=folder, capture_output=True, text=True, timeout=110,
+        [sys.executable, "-m", module, *arguments], cwd=folder, capture_output=True, text=True, timeout=170,
         check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     )  # fmt: skip
 
 
+@pytest.mark.timeout(180)
 def test_a_fleet_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
-    done = run(tmp_path, "tests.chaos", "--seed", "1", "--minutes", "0.2", "--workers", "3", "--width", "30")
+    done = run(tmp_path, "tests.chaos", "--seed", "1", "--minutes", "0.25", "--workers", "3", "--width", "30")
     assert done.returncode == 0, done.stdout + done.stderr
     figures = done.stdout.strip().splitlines()[-1]
     assert figures.endswith("all well")
     assert "0 lost, 0 committed twice, 0 stuck" in figures
-    assert int(re.search(r"(\d+) runs", figures)[1]) > 20
+    assert int(re.search(r"(\d+) runs", figures)[1]) >= 24, "that many are on their way at once"
     assert int(re.search(r"(\d+) units committed", figures)[1]) > 100
-    assert sum(map(int, re.findall(r"(?:kill|redis|messages|pause|clock) (\d+)\b(?!\.)", figures))) >= 2
+    assert re.search(r"faults (kill|redis|messages|pause|clock) [1-9]", figures)
 
 
 def test_a_steady_load_is_sampled(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.widgets.page import fill
 from tinyflow_nb.model.definition import ChainDefinition, Each, Edge, InputDefinition, NodeDefinition
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.state import ChainState, NodeState
@@ -145,6 +146,23 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=path, args=flags)
         yield started
         started.close()
+
+
+@pytest.fixture
+def show(
+    make: SimpleNamespace, browser: Any, static: Path, request: pytest.FixtureRequest
+) -> Callable[..., Any]:
+    """A page with the view on it; it fails the test on any error in the page."""
+
+    def show(state: ChainState | None = None, definition: Any = None, **more: Any) -> Any:
+        page = browser.new_page(viewport={"width": 1000, "height": 800})
+        request.addfinalizer(page.close)
+        page.set_default_timeout(10_000)
+        fill(page, definition or make.triage(), state, static / "widget.js", **more)
+        request.addfinalizer(lambda: pytest.fail(str(page.problems)) if page.problems else None)
+        return page
+
+    return show
 
 
 @pytest.fixture(scope="session")

@@ -3,83 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.widgets.page import acknowledge, sent, snapshot, tell
 from tinyflow_nb.model.definition import NodeDefinition
 from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import Status
-from tinyflow_nb_widgets import layout, render_html
-from tinyflow_nb_widgets.forms import answers, input_form, waiting_forms
+from tinyflow_nb_widgets import render_html
+from tinyflow_nb_widgets.forms import input_form
 from tinyflow_nb_widgets.html import render_fragment
-from tinyflow_nb_widgets.picture import graph_picture, node_picture, run_picture
-from tinyflow_nb_widgets.svg import graph_css
-
-# Stands in for the model a notebook gives: keeps handlers and what is sent; `tell` is the kernel.
-FAKE_MODEL = """async ([source, graph, snapshot]) => {
-  const module = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
-  const handlers = {}, traits = {graph, snapshot};
-  window.sent = [];
-  window.dead = false;
-  const model = {
-    get: (name) => traits[name], on: (name, f) => (handlers[name] = f), off: (name) => delete handlers[name],
-    send: (content) => { if (window.dead) throw new Error("Cannot send"); window.sent.push(content); }};
-  window.tell = (message) => handlers["msg:custom"](message);
-  window.handlers = handlers;
-  window.close_view = await module.default.render({model, el: document.getElementById("out")});
-}"""
-
-
-def snapshot(definition: Any, state: ChainState | None, **more: Any) -> dict[str, Any]:
-    nodes = {n.id: node_picture(n, state.nodes.get(n.id) if state else None) for n in definition.nodes}
-    forms, known = (waiting_forms(state), answers(state)) if state else ([], [])
-    run = run_picture(definition, state)
-    return {"seq": 0, "streams": {}, "run": run, "nodes": nodes, "forms": forms, "answers": known, **more}
-
-
-@pytest.fixture
-def show(
-    make: SimpleNamespace, browser: Any, static: Path, request: pytest.FixtureRequest
-) -> Callable[..., Any]:
-    """A page with the view on it; it fails the test on any error in the page."""
-    source = (static / "widget.js").read_text()
-    style = graph_css() + (static / "widget.css").read_text()
-
-    def show(state: ChainState | None = None, definition: Any = None, **more: Any) -> Any:
-        definition = definition or make.triage()
-        page = browser.new_page(viewport={"width": 1000, "height": 800})
-        request.addfinalizer(page.close)
-        page.set_default_timeout(10_000)
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.set_content("<!doctype html><body><div id='out'></div></body>")
-        page.add_style_tag(content=style)
-        graph = graph_picture(definition, layout(definition))
-        page.evaluate(FAKE_MODEL, [source, graph, snapshot(definition, state, **more)])
-        request.addfinalizer(lambda: pytest.fail(str(page.problems)) if page.problems else None)
-        return page
-
-    return show
-
-
-def sent(page: Any, kind: str) -> list[dict[str, Any]]:
-    return [m for m in page.evaluate("window.sent") if m["type"] == kind]
-
-
-def tell(page: Any, **message: Any) -> None:
-    page.evaluate("(message) => window.tell(message)", message)
-    if "seq" in message:
-        drawn = "(seq) => document.querySelector('.tf').dataset.seq >= seq"
-        page.wait_for_function(drawn, arg=message["seq"])
-
-
-def acknowledge(page: Any, **ack: Any) -> None:
-    id = sent(page, "action")[-1]["id"]
-    tell(page, **{"type": "ack", "id": id, "ok": True, "error": "", "fields": {}, **ack})
+from tinyflow_nb_widgets.picture import run_picture
 
 
 def test_it_says_that_it_rendered(show: Any) -> None:
@@ -225,19 +161,6 @@ def test_a_dead_kernel_is_told_with_the_way_on(make: SimpleNamespace, show: Any)
     page.wait_for_function(
         "document.querySelector('.tf-notice').textContent.includes('%tinyflow attach run1 to continue')"
     )
-
-
-def test_arrows_follow_the_edges(make: SimpleNamespace, show: Any) -> None:
-    page = show(make.suspended())
-    page.locator('[data-node="intent"]').focus()
-    for key, node in (
-        ("ArrowRight", "draft"),
-        ("ArrowRight", "approval"),
-        ("ArrowLeft", "draft"),
-        ("ArrowUp", "lookups"),
-    ):
-        page.keyboard.press(key)
-        assert page.evaluate("document.activeElement.dataset.node") == node
 
 
 def test_what_a_node_says_on_its_line_stays_inside_its_box(make: SimpleNamespace, show: Any) -> None:

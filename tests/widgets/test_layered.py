@@ -23,37 +23,51 @@ def overlaps(drawn: Layout) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.parametrize("direction", ["right", "down"])
 @pytest.mark.parametrize("count", [3, 12, 40, 120, 500])
-def test_boxes_never_overlap_and_stay_inside(make: SimpleNamespace, count: int) -> None:
-    drawn = layout(make.random_chain(count))
+def test_boxes_never_overlap_and_stay_inside(make: SimpleNamespace, count: int, direction: Any) -> None:
+    drawn = layout(make.random_chain(count), direction)
     assert len(drawn.boxes) == count
     assert overlaps(drawn) == []
     assert all(b.x >= 0 and b.y >= 0 for b in drawn.boxes)
     assert all(b.x + b.width <= drawn.width and b.y + b.height <= drawn.height for b in drawn.boxes)
 
 
+@pytest.mark.parametrize("direction", ["right", "down"])
 @pytest.mark.parametrize("count", [3, 40, 500])
-def test_every_edge_points_right(make: SimpleNamespace, count: int) -> None:
-    drawn = layout(make.random_chain(count))
+def test_every_edge_points_where_the_layers_go(make: SimpleNamespace, count: int, direction: Any) -> None:
+    drawn = layout(make.random_chain(count), direction)
     at = {b.id: b for b in drawn.boxes}
     assert drawn.curves
     for curve in drawn.curves:
-        assert at[curve.source].x + at[curve.source].width < at[curve.target].x
-        assert curve.tip == (
-            at[curve.target].x,
-            pytest.approx(at[curve.target].y + at[curve.target].height / 2),
-        )
+        source, target = at[curve.source], at[curve.target]
+        if direction == "right":
+            assert source.x + source.width < target.x
+            assert curve.tip == (target.x, pytest.approx(target.y + target.height / 2, abs=0.11))
+        else:
+            assert source.y + source.height < target.y
+            assert curve.tip == (pytest.approx(target.x + target.width / 2, abs=0.11), target.y)
+
+
+@pytest.mark.parametrize(("count", "direction"), [(5, "right"), (30, "down")])
+def test_a_long_line_goes_down_to_stay_legible(make: SimpleNamespace, count: int, direction: str) -> None:
+    drawn = layout(line(make, count))
+    assert drawn.direction == direction
 
 
 def test_the_same_chain_is_drawn_the_same(make: SimpleNamespace) -> None:
     assert layout(make.random_chain(60)) == layout(make.random_chain(60))
 
 
+def line(make: SimpleNamespace, count: int) -> Any:
+    nodes = [NodeDefinition(id=f"n{i}") for i in range(count)]
+    edges = [Edge(source=f"n{i}", target=f"n{i + 1}") for i in range(count - 1)]
+    return make.chain(nodes, edges)
+
+
 def test_a_line_is_straight(make: SimpleNamespace) -> None:
-    nodes = [NodeDefinition(id=f"n{i}") for i in range(30)]
-    edges = [Edge(source=f"n{i}", target=f"n{i + 1}") for i in range(29)]
-    drawn = layout(make.chain(nodes, edges))
-    assert len({b.y for b in drawn.boxes}) == 1
+    assert len({b.y for b in layout(line(make, 30), "right").boxes}) == 1
+    assert len({b.x for b in layout(line(make, 30), "down").boxes}) == 1
 
 
 def test_branches_that_need_not_cross_do_not(make: SimpleNamespace) -> None:

@@ -18,6 +18,7 @@ from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets import ChainWidget, RunView
 from tinyflow_nb_widgets import view as view_module
 from tinyflow_nb_widgets.flusher import UPDATES_A_SECOND, Flushed, Flusher
+from tinyflow_nb_widgets.styles import live_css
 
 
 class Front:
@@ -331,6 +332,5 @@ def test_callbacks_stay_off_a_busy_main_thread_in_ipykernel_7_4() -> None:
     assert comm._reply_subshell_for({}, "the server's") == "the server's"
 
 
-def test_the_front_end_module_is_small(static: Any) -> None:
-    size = sum((static / name).stat().st_size for name in ("widget.js", "widget.css", "graph.css"))
-    assert size < 60_000
+def test_what_a_page_loads_is_small(static: Any) -> None:
+    assert (static / "widget.js").stat().st_size + len(live_css().encode()) < 60_000

@@ -1,171 +1,163 @@
-import { html, svg, setText } from "./dom.ts";
-import { mark } from "./icons.ts";
+import { html, svg } from "./dom.ts";
+import { Minimap } from "./minimap.ts";
+import { NodeBox } from "./node.ts";
 import type { Context, Panel } from "./panel.ts";
-import type { Change, GraphEdge, GraphNode, GraphPicture, NodePicture, Picture } from "./protocol.ts";
-import { elapsed } from "./text.ts";
+import type { Change, GraphEdge, Picture } from "./protocol.ts";
+import { Search } from "./search.ts";
+import { Viewport } from "./viewport.ts";
+import { Walk } from "./walk.ts";
 
-interface Drawn {
-  node: GraphNode;
-  root: SVGGElement;
-  title: SVGTitleElement;
-  text: SVGTextElement;
-  track: SVGRectElement;
-  done: SVGRectElement;
-  badge: SVGGElement;
-  status: string;
-  said: string;
-}
+const HEADS = { right: "l-8-4v8z", down: "l-4-8h8z" }; // an arrow's head, from its tip
+const FEW = 3; // nodes whose news are told one by one; of more only the count is
+const TOOLS: [name: string, key: string, icon: string][] = [
+  ["Find a node", "/", "M7 2.8a4.2 4.2 0 1 0 0 8.4 4.2 4.2 0 1 0 0-8.4M10.2 10.2l3.4 3.4"],
+  ["Smaller", "-", "M3.5 8h9"],
+  ["Larger", "+", "M3.5 8h9M8 3.5v9"],
+  ["Show the whole graph", "0", "M2.6 6V2.6H6M10 2.6h3.4V6M13.4 10v3.4H10M6 13.4H2.6V10"],
+];
 
-/** The chain as it was laid out by Python. */
+/** The chain as Python laid it out; only colours, marks and words change while it runs. */
 export class Graph implements Panel {
   readonly root: HTMLElement;
-  private readonly graph: GraphPicture;
-  private readonly nodes = new Map<string, Drawn>();
-  private readonly edges: { edge: GraphEdge; root: SVGGElement }[];
-  private readonly canvas: SVGSVGElement;
-  private readonly sizes: ResizeObserver;
+  private readonly context: Context;
+  private readonly nodes: Map<string, NodeBox>;
+  private readonly edges: { edge: GraphEdge; root: SVGGElement; state: string }[];
+  private readonly viewport: Viewport;
+  private readonly minimap: Minimap;
+  private readonly search: Search;
+  private readonly walk: Walk;
+  private current: NodeBox | undefined;
 
   constructor(context: Context) {
+    this.context = context;
     const { graph } = context;
-    this.graph = graph;
-    this.edges = graph.edges.map((edge) => this.drawEdge(edge));
-    const drawn = graph.nodes.map((node) => this.drawNode(node, (id) => context.open(id)));
-    this.canvas = svg("svg", { class: "tf-canvas", viewBox: `0 0 ${graph.width} ${graph.height}`,
-      role: "group", "aria-label": `Nodes of ${graph.chain}` },
-      svg("g", {}, ...this.edges.map((edge) => edge.root)), svg("g", {}, ...drawn));
-    this.root = html("div", { class: "tf-stage" }, this.canvas);
-    this.canvas.addEventListener("keydown", (event) => this.move(event));
-    this.sizes = new ResizeObserver(() => this.fit());
-    this.sizes.observe(this.root);
-    drawn[0]?.setAttribute("tabindex", "0");
-  }
-
-  /** As large as it was laid out if there is room; smaller, but legible, if not; then it scrolls. */
-  private fit(): void {
-    const { width, height } = this.graph;
-    const scale = Math.min(1, Math.max(0.62, (this.root.clientWidth - 2) / width));
-    this.canvas.setAttribute("width", String(width * scale));
-    this.canvas.setAttribute("height", String(height * scale));
-  }
-
-  private drawEdge(edge: GraphEdge): { edge: GraphEdge; root: SVGGElement } {
-    const [x, y] = edge.tip;
-    const root = svg("g", { class: `tf-${edge.kind}` },
-      svg("path", { class: "tf-edge", d: edge.path }), svg("path", { class: "tf-tip", d: `M${x} ${y}l-8-4v8z` }));
-    return { edge, root };
-  }
-
-  private drawNode(node: GraphNode, choose: (node: string) => void): SVGGElement {
-    const { width, height } = node;
-    const title = svg("title");
-    const text = svg("text", { class: "tf-caption", x: 48, y: 40 }, node.type);
-    const track = svg("rect", { class: "tf-track", x: 10, y: height - 6, width: width - 20, height: 3, rx: 1.5, visibility: "hidden" });
-    const done = svg("rect", { class: "tf-done", x: 10, y: height - 6, width: 0, height: 3, rx: 1.5 });
-    const badge = svg("g", { transform: `translate(${width - 26} 11)` });
-    const root = svg("g", { class: "tf-node", transform: `translate(${node.x} ${node.y})`, tabindex: "-1", role: "img",
-      "data-node": node.id, "data-status": "READY", onclick: () => choose(node.id),
-      onkeydown: (event: KeyboardEvent) => event.key === "Enter" && choose(node.id) },
-      title, svg("rect", { class: "tf-box", width, height, rx: 9 }),
-      svg("rect", { class: "tf-tile", x: 10, y: 12, width: 29, height: 29, rx: 7 }),
-      svg("path", { class: "tf-icon", transform: "translate(16.5 18.5)", d: node.icon }),
-      svg("text", { class: "tf-name", x: 48, y: 24 }, node.label), text, track, done, badge);
-    this.nodes.set(node.id, { node, root, title, text, track, done, badge, status: "", said: "" });
-    return root;
+    this.walk = new Walk(graph);
+    this.edges = graph.edges.map((edge) => ({ edge, root: drawEdge(edge, HEADS[graph.direction]), state: "" }));
+    this.nodes = new Map(graph.nodes.map((node) => [node.id, new NodeBox(node, graph.marks)]));
+    const boxes = [...this.nodes.values()];
+    const canvas = svg("svg", { class: "tf-canvas", viewBox: `0 0 ${graph.width} ${graph.height}`, role: "group",
+      "aria-label": `Graph of ${graph.chain}, ${boxes.length} nodes. Arrow keys follow the edges, Enter opens a node.`,
+      onclick: (event: Event) => this.open(event), onfocusin: (event: Event) => this.take(nodeAt(event)) },
+      svg("g", {}, ...this.edges.map((edge) => edge.root)), svg("g", {}, ...boxes.map((box) => box.root)));
+    let large = false;
+    this.viewport = new Viewport(canvas, graph, boxes.length, graph.nodes[0], (small) => {
+      if (small === large) return;
+      large = small;
+      for (const box of boxes) box.nameAs(large);
+    });
+    this.minimap = new Minimap(graph, this.viewport);
+    this.search = new Search(boxes, (box) => this.viewport.reveal(box.node, true), (box) => this.focus(box ?? this.current));
+    this.root = html("div", { class: "tf-graph", onkeydown: (event: KeyboardEvent) => this.key(event) },
+      this.viewport.root, this.tools(), this.minimap.root);
+    this.take(graph.nodes[0]?.id);
   }
 
   update({ nodes }: Picture, delta: Change | null, now: number): void {
     const changed = delta ? Object.keys(delta.nodes ?? {}) : [...this.nodes.keys()];
-    for (const id of changed) this.updateNode(this.nodes.get(id)!, nodes[id]!, now);
     if (changed.length === 0) return;
-    for (const { edge, root } of this.edges) {
-      const [from, to] = [nodes[edge.source]!.status, nodes[edge.target]!.status];
-      const untaken = from === "SKIPPED" || to === "SKIPPED";
-      root.classList.toggle("tf-untaken", untaken);
-      root.classList.toggle("tf-taken", !untaken && from === "SUCCEEDED" && edge.kind !== "handler");
+    const boxes = changed.flatMap((id) => this.nodes.get(id) ?? []);
+    const before = boxes.map((box) => box.status);
+    for (const box of boxes) box.update(nodes[box.node.id]!, now);
+    this.minimap.update(boxes);
+    for (const edge of this.edges) {
+      const { source, target, kind } = edge.edge;
+      const state = edgeState(nodes[source]!.status, nodes[target]!.status, kind);
+      if (state === edge.state) continue;
+      edge.state = state;
+      edge.root.setAttribute("class", `tf-${kind} ${state}`);
     }
-  }
-
-  private updateNode(drawn: Drawn, picture: NodePicture, now: number): void {
-    const { node, root } = drawn;
-    if (drawn.status !== picture.status + picture.word) {
-      const starts = picture.status === "RUNNING" && drawn.status !== "";
-      drawn.status = picture.status + picture.word;
-      root.setAttribute("data-status", picture.status);
-      drawn.badge.replaceChildren(...(picture.word ? [mark(this.graph.marks, picture.status)] : []));
-      if (starts) this.reveal(node);
-    }
-    const [settled, total] = picture.progress ?? [0, 0];
-    drawn.track.setAttribute("visibility", total ? "visible" : "hidden");
-    drawn.done.setAttribute("width", String(total ? ((node.width - 20) * settled) / total : 0));
-    this.caption(drawn, picture, now);
-    const says = [picture.word, picture.note, picture.reason].filter(Boolean);
-    setText(drawn.title, [`${node.id} (${node.type})`, ...says, node.description].filter(Boolean).join("\n"));
-    root.setAttribute("aria-label", [node.id, node.type, ...says].join(", "));
-  }
-
-  private caption(drawn: Drawn, picture: NodePicture, now: number): void {
-    const quiet = picture.status === "SKIPPED" || picture.status === "CANCELLED";
-    const parts = [picture.word || drawn.node.type, picture.note, quiet ? "" : elapsed(picture, now)];
-    const text = parts.filter(Boolean).join(" · ");
-    if (drawn.said === text) return;
-    drawn.said = text;
-    ellipsise(drawn.text, text, drawn.node.width - 58);
+    if (!delta) return;
+    this.tell(boxes.filter((box, at) => box.status !== before[at]), nodes);
+    this.follow();
   }
 
   tick({ nodes }: Picture, now: number): void {
-    for (const [id, drawn] of this.nodes) {
-      const { status } = nodes[id]!;
-      if (status === "RUNNING" || status === "SUSPENDED") this.caption(drawn, nodes[id]!, now);
+    for (const [id, box] of this.nodes) {
+      if (box.status === "RUNNING" || box.status === "SUSPENDED") box.tick(nodes[id]!, now);
     }
   }
 
   close(): void {
-    this.sizes.disconnect();
+    this.viewport.close();
   }
 
-  /** Bring a node that starts into sight, if the graph is larger than its window. */
-  private reveal(node: GraphNode): void {
-    const scale = this.canvas.clientWidth / this.graph.width || 1;
-    const { root } = this;
-    const [x, y] = [node.x * scale, node.y * scale];
-    const hidden = x < root.scrollLeft || x + node.width * scale > root.scrollLeft + root.clientWidth ||
-      y < root.scrollTop || y + node.height * scale > root.scrollTop + root.clientHeight;
-    if (hidden && !root.matches(":hover")) {
-      root.scrollTo({ left: x - root.clientWidth / 3, top: y - root.clientHeight / 3, behavior: "smooth" });
-    }
+  private tools(): HTMLElement {
+    const buttons = TOOLS.map(([name, key, icon]) => html("button", { type: "button", class: "tf-tool",
+      title: `${name} (${key})`, "aria-label": name, onclick: () => this.command(key) },
+      svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, svg("path", { d: icon }))));
+    return html("div", { class: "tf-tools", role: "group", "aria-label": "View of the graph" }, this.search.root, ...buttons);
   }
 
-  /** Left and right follow the edges, up and down the definition's order. */
-  private move(event: KeyboardEvent): void {
-    const target = event.target as SVGElement;
-    const id = target.dataset.node;
-    const { edges, nodes } = this.graph;
-    const at = nodes.findIndex((node) => node.id === id);
-    const steps: Record<string, () => string | undefined> = {
-      ArrowRight: () => edges.find((edge) => edge.source === id)?.target,
-      ArrowLeft: () => edges.find((edge) => edge.target === id)?.source,
-      ArrowDown: () => nodes[at + 1]?.id,
-      ArrowUp: () => nodes[at - 1]?.id,
-    };
-    const next = steps[event.key]?.();
-    if (!next) return;
+  private tell(boxes: NodeBox[], pictures: Picture["nodes"]): void {
+    const words = boxes.map(({ node }) => `${node.id}: ${pictures[node.id]!.word}`);
+    if (boxes.length <= FEW) return words.forEach((text) => this.context.announce(text));
+    const settled = [...this.nodes.values()].filter((box) => !["READY", "RUNNING", "SUSPENDED"].includes(box.status));
+    this.context.announce(`${settled.length} of ${this.nodes.size} nodes are done`);
+  }
+
+  /** Keeps something that runs in sight, unless the reader looks around. */
+  private follow(): void {
+    if (this.root.matches(":hover, :focus-within") || !this.viewport.overflows) return;
+    const active = [...this.nodes.values()].filter(({ status }) => status === "RUNNING" || status === "SUSPENDED");
+    if (active[0] && !active.some(({ node }) => this.viewport.shows(node))) this.viewport.reveal(active[0].node);
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.altKey || (event.target as Element).closest("input")) return;
+    const { key } = event;
+    const find = (event.ctrlKey || event.metaKey) && key.toLowerCase() === "f";
+    if (!find && (event.ctrlKey || event.metaKey)) return;
+    const from = nodeAt(event);
+    const next = from === undefined ? undefined : this.walk.step(from, key);
+    if (next !== undefined) this.focus(this.nodes.get(next));
+    else if (from !== undefined && (key === "Enter" || key === " ")) this.open(event);
+    else if (!this.command(find ? "/" : key)) return;
     event.preventDefault();
-    target.setAttribute("tabindex", "-1");
-    const { root } = this.nodes.get(next)!;
-    root.setAttribute("tabindex", "0");
-    root.focus();
+    event.stopPropagation();
+  }
+
+  private command(key: string): boolean {
+    if (key === "/") this.search.open();
+    else if (key === "0") this.viewport.fit();
+    else if (key === "+" || key === "=") this.viewport.step(1);
+    else if (key === "-") this.viewport.step(-1);
+    else return false;
+    return true;
+  }
+
+  private open(event: Event): void {
+    const id = nodeAt(event);
+    if (id !== undefined) this.context.open(id);
+  }
+
+  private focus(box: NodeBox | undefined): void {
+    if (!box) return;
+    box.root.focus({ preventScroll: true });
+    if (!this.viewport.shows(box.node)) this.viewport.reveal(box.node);
+  }
+
+  /** The one node that Tab comes to. */
+  private take(id: string | undefined): void {
+    const box = id === undefined ? undefined : this.nodes.get(id);
+    if (!box || box === this.current) return;
+    this.current?.root.setAttribute("tabindex", "-1");
+    box.root.setAttribute("tabindex", "0");
+    this.current = box;
   }
 }
 
-const pen = globalThis.document?.createElement("canvas").getContext("2d");
+function drawEdge(edge: GraphEdge, head: string): SVGGElement {
+  const [x, y] = edge.tip;
+  return svg("g", { class: `tf-${edge.kind}` },
+    svg("path", { class: "tf-edge", d: edge.path }), svg("path", { class: "tf-tip", d: `M${x} ${y}${head}` }));
+}
 
-/** Sets an SVG text and cuts it where it would leave its box. Measured apart: it may not be shown yet. */
-function ellipsise(node: SVGTextElement, text: string, room: number): void {
-  if (!pen) return;
-  pen.font = `11.3px ${getComputedStyle(node).fontFamily || "system-ui, sans-serif"}`;
-  let kept = text;
-  for (let length = Math.min(text.length, 60); length > 0 && pen.measureText(kept).width > room; length--) {
-    kept = `${text.slice(0, length).trimEnd()}…`;
-  }
-  setText(node, kept);
+function edgeState(from: string, to: string, kind: GraphEdge["kind"]): string {
+  if (from === "SKIPPED" || to === "SKIPPED") return "tf-untaken";
+  if (from !== "SUCCEEDED" || kind === "handler") return "";
+  return to === "RUNNING" ? "tf-taken tf-flowing" : "tf-taken";
+}
+
+function nodeAt(event: Event): string | undefined {
+  return (event.target as Element).closest<SVGGElement>("[data-node]")?.dataset.node;
 }

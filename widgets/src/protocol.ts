@@ -31,6 +31,7 @@ export interface GraphEdge {
 export interface GraphPicture {
   chain: string;
   description: string;
+  direction: "right" | "down";
   width: number;
   height: number;
   nodes: GraphNode[];

@@ -10,7 +10,8 @@ import { RunBar } from "./runbar.ts";
 import { Streams } from "./streams.ts";
 
 const TICK_MS = 200;
-const ANNOUNCE_MS = 1500; // a screen reader can't keep up with every word; the last one says most
+const ANNOUNCE_MS = 1000; // a screen reader can't keep up with every change
+const SAID = 4; // the last ones say most
 const MUCH = 500; // texts that wait to be drawn: drawing the whole picture is less work
 
 /** What several changes ask to be drawn; null asks for everything, and so do too many. */
@@ -33,7 +34,7 @@ export class View implements Context {
   private pending: Change | null = {};
   private drawing: ReturnType<typeof setTimeout> | null = null;
   private saying: ReturnType<typeof setTimeout> | null = null;
-  private toSay = "";
+  private readonly toSay: string[] = [];
   private drawnAt = 0;
   private cost = 0;
 
@@ -58,12 +59,10 @@ export class View implements Context {
   }
 
   announce(text: string): void {
-    this.toSay = text;
-    if (this.saying) return;
-    setText(this.spoken, text);
-    this.saying = setTimeout(() => {
+    if (text !== this.toSay.at(-1)) this.toSay.push(text);
+    this.saying ??= setTimeout(() => {
       this.saying = null;
-      if (this.toSay !== text) this.announce(this.toSay);
+      setText(this.spoken, this.toSay.splice(0).slice(-SAID).join(". "));
     }, ANNOUNCE_MS);
   }
 

@@ -6,13 +6,13 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets.forms import answers
 from tinyflow_nb_widgets.picture import elapsed, error_picture, node_picture, run_picture
-from tinyflow_nb_widgets.svg import Scheme, graph_css, render_graph
+from tinyflow_nb_widgets.styles import Scheme, graph_css, read
+from tinyflow_nb_widgets.svg import render_graph
 from tinyflow_nb_widgets.text import NODE_WORDS, duration, printable, readable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _OPEN_UNTIL = 1500
 
 @cache
 def _page_css() -> str:
-    return (Path(__file__).parent / "static" / "page.css").read_text(encoding="utf-8")
+    return read("page")
 
 
 def render_html(

@@ -1,7 +1,8 @@
-"""Where a chain's nodes and edges are drawn: layers from left to right, the same for the same chain.
+"""Where a chain's nodes and edges are drawn: in layers, the same for the same chain.
 
 Layers by longest path, invisible waypoints where an edge crosses layers, few crossings by
-barycenter sweeps, then each layer's heights by least squares against its neighbours.
+barycenter sweeps, then the places within each layer by least squares against its neighbours.
+Layers follow each other to the right, or downwards if that is much easier to read in a notebook.
 """
 
 from __future__ import annotations
@@ -9,20 +10,27 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tinyflow_nb_widgets.text import width_of
 
 if TYPE_CHECKING:
     from tinyflow_nb.model.definition import ChainDefinition
 
+Direction = Literal["right", "down"]
+
 NODE_HEIGHT = 54.0
 NARROWEST, WIDEST = 184.0, 232.0
 NAME_SIZE, CAPTION_SIZE = 13.0, 11.0
 NAME_LEFT, NAME_RIGHT = 48.0, 34.0
 """Room in a box beside its name: the icon before it, the status mark after it."""
-_BETWEEN_LAYERS, _BETWEEN_NODES = 56.0, 20.0
+_BETWEEN_LAYERS: dict[Direction, float] = {"right": 56.0, "down": 42.0}
+_BETWEEN_NODES: dict[Direction, float] = {"right": 20.0, "down": 26.0}
 _WAYPOINT = 18.0
+_WINDOW = (960.0, 520.0)
+"""What a notebook shows of a drawing at once, in pixels."""
+_MUCH_LARGER = 1.25
+"""Reading to the right is usual: only a drawing that is this much larger in the window goes downwards."""
 _MARGIN = 16.0
 _SWEEPS = 12
 
@@ -40,7 +48,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """An edge: an SVG path, and the tip of its arrow, which always points right."""
+    """An edge: an SVG path, and the tip of its arrow, which points where the layers go."""
 
     source: str
     target: str
@@ -53,21 +61,31 @@ class Curve:
 class Layout:
     """A drawing `width` by `height` pixels; boxes in the definition's order."""
 
+    direction: Direction
     width: float
     height: float
     boxes: tuple[Box, ...]
     curves: tuple[Curve, ...]
 
+    @property
+    def scale(self) -> float:
+        """How large it can be shown as a whole, at most 1."""
+        return min(1.0, _WINDOW[0] / self.width, _WINDOW[1] / self.height)
 
-def layout(definition: ChainDefinition) -> Layout:
-    """The same definition always gets the same places."""
-    return _Grid(definition).layout()
+
+def layout(definition: ChainDefinition, direction: Direction | None = None) -> Layout:
+    """The same definition always gets the same places. Without a direction, the one that is read best."""
+    if direction:
+        return _Grid(definition, direction).layout()
+    right, down = layout(definition, "right"), layout(definition, "down")
+    return down if down.scale > right.scale * _MUCH_LARGER else right
 
 
 class _Grid:
     """Nodes and waypoints by number: nodes first, in the definition's order."""
 
-    def __init__(self, definition: ChainDefinition) -> None:
+    def __init__(self, definition: ChainDefinition, direction: Direction) -> None:
+        self.direction = direction
         self.ids = [n.id for n in definition.nodes]
         number = {id: i for i, id in enumerate(self.ids)}
         self.edges: dict[tuple[int, int], str] = {}
@@ -79,6 +97,7 @@ class _Grid:
         self.above: list[list[int]] = [[] for _ in self.ids]
         self.below: list[list[int]] = [[] for _ in self.ids]
         self.routes = {pair: self._route(*pair) for pair in self.edges}
+        self.width = max(map(self._node_width, range(len(self.ids))), default=NARROWEST)
         depth = max(self.layer, default=-1) + 1
         self.rows: list[list[int]] = [[] for _ in range(depth)]
         for point, layer in enumerate(self.layer):
@@ -102,35 +121,71 @@ class _Grid:
         return point < len(self.ids)
 
     def layout(self) -> Layout:
+        """`along` is the way the layers go, `across` the way of the nodes within one."""
         self._order_rows()
-        middle = self._heights()
-        widths = [max((self._node_width(p) for p in row if self._is_node(p)), default=NARROWEST)
-                  for row in self.rows]  # fmt: skip
-        lefts, x = [], _MARGIN
-        for width in widths:
-            lefts.append(x)
-            x += width + _BETWEEN_LAYERS
+        across = self._places()
+        sizes = [max(map(self._length, row)) for row in self.rows]
+        starts, end = [], _MARGIN
+        for size in sizes:
+            starts.append(end)
+            end += size + _BETWEEN_LAYERS[self.direction]
         boxes = tuple(
-            Box(id, lefts[self.layer[i]], round(middle[i] - NODE_HEIGHT / 2, 1),
-                widths[self.layer[i]], NODE_HEIGHT)
+            self._box(id, starts[self.layer[i]], across[i], sizes[self.layer[i]])
             for i, id in enumerate(self.ids)
-        )  # fmt: skip
+        )
         curves = []
         for (source, target), kind in self.edges.items():
-            stops = [(lefts[self.layer[p]], round(middle[p], 1), widths[self.layer[p]])
+            stops = [(starts[self.layer[p]], round(across[p], 1), sizes[self.layer[p]])
                      for p in self.routes[source, target]]  # fmt: skip
-            tip = (stops[-1][0], stops[-1][1])
-            curves.append(Curve(self.ids[source], self.ids[target], kind, _curve(stops), tip))
-        lowest = max((middle[p] + self._room(p) / 2 for p in range(len(middle))), default=0.0)
-        width = x - _BETWEEN_LAYERS + _MARGIN if lefts else 2 * _MARGIN
-        return Layout(round(width, 1), round(lowest + _MARGIN, 1), boxes, tuple(curves))
+            tip = self._point(stops[-1][0], stops[-1][1])
+            curves.append(Curve(self.ids[source], self.ids[target], kind, self._curve(stops), tip))
+        farthest = max((across[p] + self._room(p) / 2 for p in range(len(across))), default=0.0)
+        along = end - _BETWEEN_LAYERS[self.direction] + _MARGIN if starts else 2 * _MARGIN
+        width, height = self._point(round(along, 1), round(farthest + _MARGIN, 1))
+        return Layout(self.direction, width, height, boxes, tuple(curves))
+
+    def _point(self, along: float, across: float) -> tuple[float, float]:
+        return (along, across) if self.direction == "right" else (across, along)
+
+    def _box(self, id: str, start: float, middle: float, length: float) -> Box:
+        if self.direction == "right":
+            return Box(id, start, round(middle - NODE_HEIGHT / 2, 1), length, NODE_HEIGHT)
+        return Box(id, round(middle - self.width / 2, 1), start, self.width, NODE_HEIGHT)
+
+    def _curve(self, stops: list[tuple[float, float, float]]) -> str:
+        """From the far side of the first stop to the near side of the last, straight through the others."""
+        straight = "H" if self.direction == "right" else "V"
+        at, middle = stops[0][0] + stops[0][2], stops[0][1]
+        parts = [f"M{self._pair(at, middle)}"]
+        for start, across, length in stops[1:]:
+            last = start == stops[-1][0]
+            end = start - 7 if last else start
+            bend = (at + end) / 2
+            parts.append(f"C{self._pair(bend, middle)} {self._pair(bend, across)} {self._pair(end, across)}")
+            if not last:
+                parts.append(f"{straight}{start + length:g}")
+            at, middle = start + length, across
+        return "".join(parts)
+
+    def _pair(self, along: float, across: float) -> str:
+        x, y = self._point(along, across)
+        return f"{x:g} {y:g}"
 
     def _node_width(self, node: int) -> float:
         wanted = NAME_LEFT + width_of(self.ids[node], NAME_SIZE) + NAME_RIGHT
         return round(min(max(wanted, NARROWEST), WIDEST))
 
     def _room(self, point: int) -> float:
-        return NODE_HEIGHT if self._is_node(point) else _WAYPOINT
+        """What a point takes of its layer."""
+        if not self._is_node(point):
+            return _WAYPOINT
+        return NODE_HEIGHT if self.direction == "right" else self.width
+
+    def _length(self, point: int) -> float:
+        """What a point takes of the way the layers go."""
+        if self.direction == "down":
+            return NODE_HEIGHT
+        return self._node_width(point) if self._is_node(point) else NARROWEST
 
     def _order_rows(self) -> None:
         """Sort each row by the mean place of its neighbours, left to right and back; keep the best."""
@@ -164,14 +219,16 @@ class _Grid:
                 insort(seen, end)
         return count
 
-    def _heights(self) -> list[float]:
+    def _places(self) -> list[float]:
         """The middle of each point. A row keeps its order and its gaps, and follows its neighbours."""
         middle = [0.0] * len(self.layer)
         gaps: list[list[float]] = []
         for row in self.rows:
             offsets = [0.0]
             for a, b in pairwise(row):
-                offsets.append(offsets[-1] + (self._room(a) + self._room(b)) / 2 + _BETWEEN_NODES)
+                offsets.append(
+                    offsets[-1] + (self._room(a) + self._room(b)) / 2 + _BETWEEN_NODES[self.direction]
+                )
             gaps.append(offsets)
             for point, offset in zip(row, offsets, strict=True):
                 middle[point] = offset - offsets[-1] / 2
@@ -223,18 +280,3 @@ def _longest_path(count: int, edges: list[tuple[int, int]]) -> list[int]:
             if not waits[target]:
                 ready.append(target)
     return layer
-
-
-def _curve(stops: list[tuple[float, float, float]]) -> str:
-    """From the right of the first stop to the left of the last, straight through those between."""
-    x, y = stops[0][0] + stops[0][2], stops[0][1]
-    parts = [f"M{x:g} {y:g}"]
-    for left, middle, width in stops[1:]:
-        last = left == stops[-1][0]
-        end = left - 7 if last else left
-        bend = (x + end) / 2
-        parts.append(f"C{bend:g} {y:g} {bend:g} {middle:g} {end:g} {middle:g}")
-        if not last:
-            parts.append(f"H{left + width:g}")
-        x, y = left + width, middle
-    return "".join(parts)

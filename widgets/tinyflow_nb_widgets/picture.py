@@ -30,7 +30,7 @@ def graph_picture(definition: ChainDefinition, layout: Layout) -> dict[str, Any]
     ]
     marks = {status.value: list(paths) for status, paths in MARKS.items()}
     return {
-        "chain": definition.name, "description": definition.description,
+        "chain": definition.name, "description": definition.description, "direction": layout.direction,
         "width": layout.width, "height": layout.height, "nodes": nodes, "edges": edges, "marks": marks,
     }  # fmt: skip
 

@@ -6,15 +6,14 @@ Identical input gives the identical text: notebooks are compared and kept under 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
 from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets.icons import MARKS
 from tinyflow_nb_widgets.layered import NAME_LEFT, layout
 from tinyflow_nb_widgets.picture import caption, elapsed, graph_picture, node_picture, run_picture
+from tinyflow_nb_widgets.styles import Scheme, graph_css
 from tinyflow_nb_widgets.text import printable, readable, shorten, width_of, wrap
 
 if TYPE_CHECKING:
@@ -24,24 +23,8 @@ if TYPE_CHECKING:
 _HEAD = 44.0
 _NARROWEST = 420.0
 _TEXT_LINES, _LINE = 4, 17.0
-
-
-Scheme = Literal["auto", "light", "dark"]
-
-
-@cache
-def graph_css(scheme: Scheme = "auto") -> str:
-    """The colours and shapes the picture and the live view share; auto follows Jupyter, else the system."""
-    static = Path(__file__).parent / "static"
-    shared = (static / "graph.css").read_text(encoding="utf-8")
-    dark = "{" + (static / "dark.css").read_text(encoding="utf-8") + "}"
-    if scheme == "light":
-        return shared
-    if scheme == "dark":
-        return f"{shared}svg.tf{dark}"
-    system = f"svg.tf:root,body:not([data-jp-theme-light]) .tf{dark}"
-    jupyter = f'body[data-jp-theme-light="false"] .tf{dark}'
-    return f"{shared}{jupyter}@media (prefers-color-scheme: dark){{{system}}}"
+_HEADS = {"right": "l-8-4v8z", "down": "l-4-8h8z"}
+"""An arrow's head, from its tip."""
 
 
 def render_svg(
@@ -71,7 +54,7 @@ def _draw(
     graph = graph_picture(definition, layout(definition))
     over = times and state is not None and state.status.terminal
     width = max(graph["width"], _NARROWEST)
-    parts = [_edge(edge, state) for edge in graph["edges"]]
+    parts = [_edge(edge, state, _HEADS[graph["direction"]]) for edge in graph["edges"]]
     for node, drawn in zip(definition.nodes, graph["nodes"], strict=True):
         standing = node_picture(node, state.nodes.get(node.id) if state else None)
         parts.append(_node(drawn, standing, elapsed(standing) if over else ""))
@@ -120,11 +103,11 @@ def _mark(status: str) -> str:
     return f'<path class="tf-shape tf-solid" d="{shape}"/><path class="tf-sign" d="{sign}"/>'
 
 
-def _edge(edge: dict[str, Any], state: ChainState | None) -> str:
+def _edge(edge: dict[str, Any], state: ChainState | None, head: str) -> str:
     x, y = edge["tip"]
     return (
         f'<g class="tf-{edge["kind"]}{_taken(edge, state)}"><path class="tf-edge" d="{edge["path"]}"/>'
-        f'<path class="tf-tip" d="M{x:g} {y:g}l-8-4v8z"/></g>'
+        f'<path class="tf-tip" d="M{x:g} {y:g}{head}"/></g>'
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from tinyflow_nb_widgets.svg import graph_css
+from tinyflow_nb_widgets.styles import live_css
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -19,7 +19,7 @@ class ChainWidget(anywidget.AnyWidget):
     """
 
     _esm = (_STATIC / "widget.js").read_text(encoding="utf-8")
-    _css = graph_css() + (_STATIC / "widget.css").read_text(encoding="utf-8")
+    _css = live_css()
     graph = traitlets.Dict().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)
 

@@ -1,0 +1,59 @@
+"""A page with the live view on it, and a test in the place of the kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tinyflow_nb.model.state import ChainState
+from tinyflow_nb_widgets import layout
+from tinyflow_nb_widgets.forms import answers, waiting_forms
+from tinyflow_nb_widgets.picture import graph_picture, node_picture, run_picture
+from tinyflow_nb_widgets.styles import live_css
+
+# Stands in for the model a notebook gives: keeps handlers and what is sent; `tell` is the kernel.
+FAKE_MODEL = """async ([source, graph, snapshot]) => {
+  const module = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
+  const handlers = {}, traits = {graph, snapshot};
+  window.sent = [];
+  window.dead = false;
+  const model = {
+    get: (name) => traits[name], on: (name, f) => (handlers[name] = f), off: (name) => delete handlers[name],
+    send: (content) => { if (window.dead) throw new Error("Cannot send"); window.sent.push(content); }};
+  window.tell = (message) => handlers["msg:custom"](message);
+  window.handlers = handlers;
+  window.close_view = await module.default.render({model, el: document.getElementById("out")});
+}"""
+
+
+def snapshot(definition: Any, state: ChainState | None, **more: Any) -> dict[str, Any]:
+    nodes = {n.id: node_picture(n, state.nodes.get(n.id) if state else None) for n in definition.nodes}
+    forms, known = (waiting_forms(state), answers(state)) if state else ([], [])
+    run = run_picture(definition, state)
+    return {"seq": 0, "streams": {}, "run": run, "nodes": nodes, "forms": forms, "answers": known, **more}
+
+
+def fill(page: Any, definition: Any, state: ChainState | None, source: Path, **more: Any) -> None:
+    """Put the view of a run on an empty page. Errors of the page are kept in `page.problems`."""
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.set_content("<!doctype html><html lang='en'><title>A notebook</title><body><main id='out'></main>")
+    page.add_style_tag(content=live_css())
+    graph = graph_picture(definition, layout(definition))
+    page.evaluate(FAKE_MODEL, [source.read_text(), graph, snapshot(definition, state, **more)])
+
+
+def sent(page: Any, kind: str) -> list[dict[str, Any]]:
+    return [m for m in page.evaluate("window.sent") if m["type"] == kind]
+
+
+def tell(page: Any, **message: Any) -> None:
+    page.evaluate("(message) => window.tell(message)", message)
+    if "seq" in message:
+        drawn = "(seq) => document.querySelector('.tf').dataset.seq >= seq"
+        page.wait_for_function(drawn, arg=message["seq"])
+
+
+def acknowledge(page: Any, **ack: Any) -> None:
+    id = sent(page, "action")[-1]["id"]
+    tell(page, **{"type": "ack", "id": id, "ok": True, "error": "", "fields": {}, **ack})

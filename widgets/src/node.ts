@@ -1,0 +1,106 @@
+import { setText, svg } from "./dom.ts";
+import { mark } from "./icons.ts";
+import type { GraphNode, GraphPicture, NodePicture } from "./protocol.ts";
+import { elapsed } from "./text.ts";
+
+const TEXT_LEFT = 48;
+const PAD = 10;
+const CAPTION = "11.3px";
+const LARGE_NAME = "600 17.4px"; // a little more than they are drawn: what is measured is near, not exact
+
+/** One node's box: icon, name, standing, progress. Its place never changes. */
+export class NodeBox {
+  readonly root: SVGGElement;
+  readonly node: GraphNode;
+  status = "";
+  private readonly marks: GraphPicture["marks"];
+  private readonly title = svg("title");
+  private readonly name: SVGTextElement;
+  private readonly text: SVGTextElement;
+  private readonly track: SVGRectElement;
+  private readonly done: SVGRectElement;
+  private readonly badge: SVGGElement;
+  private word = "";
+  private said = "";
+
+  constructor(node: GraphNode, marks: GraphPicture["marks"]) {
+    this.node = node;
+    this.marks = marks;
+    const { width, height } = node;
+    const bar = { x: PAD, y: height - 6, height: 3, rx: 1.5 };
+    this.text = svg("text", { class: "tf-caption", x: TEXT_LEFT, y: 40 }, node.type);
+    this.name = svg("text", { class: "tf-name", x: TEXT_LEFT, y: 24 }, node.label);
+    this.track = svg("rect", { class: "tf-track", ...bar, width: width - 2 * PAD, visibility: "hidden" });
+    this.done = svg("rect", { class: "tf-done", ...bar, width: 0 });
+    this.badge = svg("g", { transform: `translate(${width - 26} 11)` });
+    this.root = svg("g", { class: "tf-node", transform: `translate(${node.x} ${node.y})`, tabindex: "-1", role: "button",
+      "data-node": node.id, "data-status": "READY" },
+      this.title, svg("rect", { class: "tf-box", width, height, rx: 9 }),
+      svg("rect", { class: "tf-tile", x: PAD, y: 12, width: 29, height: 29, rx: 7 }),
+      svg("path", { class: "tf-icon", transform: "translate(16.5 18.5)", d: node.icon }),
+      this.name, this.text, this.track, this.done, this.badge);
+  }
+
+  update(picture: NodePicture, now: number): void {
+    const { node, root } = this;
+    if (this.status !== picture.status || this.word !== picture.word) {
+      this.status = picture.status;
+      this.word = picture.word;
+      root.setAttribute("data-status", picture.status);
+      this.badge.replaceChildren(...(picture.word ? [mark(this.marks, picture.status)] : []));
+    }
+    const [settled, total] = picture.progress ?? [0, 0];
+    this.track.setAttribute("visibility", total ? "visible" : "hidden");
+    this.done.setAttribute("width", String(total ? ((node.width - 2 * PAD) * settled) / total : 0));
+    this.tick(picture, now);
+    const says = [...new Set([picture.word, picture.note, picture.reason])].filter(Boolean);
+    setText(this.title, [`${node.id} (${node.type})`, ...says, node.description].filter(Boolean).join("\n"));
+    root.setAttribute("aria-label", [node.id, node.type, ...says].join(", "));
+  }
+
+  /** Its second line, with the time that goes by. */
+  tick(picture: NodePicture, now: number): void {
+    const quiet = picture.status === "SKIPPED" || picture.status === "CANCELLED";
+    const parts = [picture.word || this.node.type, picture.note, quiet ? "" : elapsed(picture, now)].filter(Boolean);
+    const text = parts.join(" · ");
+    if (this.said === text) return;
+    this.said = text;
+    const room = this.node.width - TEXT_LEFT - PAD;
+    const shown = picture.note && !fits(text, room, CAPTION) ? parts.slice(1).join(" · ") : text; // the mark says the word
+    setText(this.text, shorten(shown, room, CAPTION));
+  }
+
+  /** Large names are for a graph that is drawn small. */
+  nameAs(large: boolean): void {
+    const { id, label, width } = this.node;
+    setText(this.name, large ? shorten(id, width - TEXT_LEFT - 32, LARGE_NAME) : label);
+  }
+
+  /** The words a reader may look for. */
+  get words(): string {
+    return `${this.node.id} ${this.node.type} ${this.said} ${this.status}`.toLowerCase();
+  }
+}
+
+const pen = globalThis.document?.createElement("canvas").getContext("2d");
+
+function fits(text: string, room: number, size: string): boolean {
+  if (!pen) return true;
+  pen.font = `${size} ${font()}`;
+  return pen.measureText(text).width <= room;
+}
+
+/** Cuts a text where it would leave its box. Measured apart: it may not be shown yet. */
+function shorten(text: string, room: number, size: string): string {
+  if (fits(text, room, size)) return text;
+  let length = Math.min(text.length, 60);
+  while (length > 0 && !fits(`${text.slice(0, length).trimEnd()}…`, room, size)) length--;
+  return `${text.slice(0, length).trimEnd()}…`;
+}
+
+/** The font of the notebook. Asked once: it costs a layout each time, and a theme hardly changes it. */
+function font(): string {
+  known ??= getComputedStyle(document.body).getPropertyValue("--jp-ui-font-family") || "system-ui, sans-serif";
+  return known;
+}
+let known: string | undefined;

@@ -1,0 +1,38 @@
+"""The style sheets: of the pictures, and of the live view."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+_STATIC = Path(__file__).parent / "static"
+_LIVE = ("view", "stage", "contrast")
+"""A sheet for each part of the live view, after the graph's own."""
+
+Scheme = Literal["auto", "light", "dark"]
+
+
+@cache
+def graph_css(scheme: Scheme = "auto") -> str:
+    """The colours and shapes the picture and the live view share; auto follows Jupyter, else the system."""
+    shared = read("graph")
+    dark = "{" + read("dark") + "}"
+    if scheme == "light":
+        return shared
+    if scheme == "dark":
+        return f"{shared}svg.tf{dark}"
+    system = f"svg.tf:root,body:not([data-jp-theme-light]) .tf{dark}"
+    jupyter = f'body[data-jp-theme-light="false"] .tf{dark}'
+    return f"{shared}{jupyter}@media (prefers-color-scheme: dark){{{system}}}"
+
+
+@cache
+def live_css() -> str:
+    """Everything the live view needs."""
+    return graph_css() + "".join(map(read, _LIVE))
+
+
+def read(name: str) -> str:
+    """A sheet of `static`."""
+    return (_STATIC / f"{name}.css").read_text(encoding="utf-8")
