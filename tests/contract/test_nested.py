@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tinyflow_nb import ChainCancelled, ChainFailed, ResumeError
-from tinyflow_nb.errors import CycleError, InvalidOperation, UnknownChain
+from tinyflow_nb.errors import CycleError, DefinitionError, InvalidOperation
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.trigger import Trigger, child_run_id
 
@@ -284,7 +284,37 @@ async def test_2_a_skipped_parent_leaves_the_default_to_the_child(house):
     assert await executor.execute(house.define(top, "top"), {"go": False}) == 42
 
 
-async def test_36_inputs_that_do_not_fit_fail_the_node(house):
+async def test_36_inputs_that_do_not_fit_are_told_at_the_line(house):
+    executor = await house.open()
+    await executor.publish(house.define("def add(a: int, b: int = 1) -> int:\n    return a + b\n", "level0"))
+    top = """
+    text: str
+
+    @chain("level0", inputs={"a": "1"})
+    def fine(a): ...
+
+    @chain("level0")
+    def other(text, bb): ...
+
+    @chain("level0", inputs={"b": "2"})
+    def wrong(a: str, b): ...
+
+    @node
+    def a(text) -> str:
+        return text
+    """
+    with pytest.raises(DefinitionError) as refused:
+        await executor.execute(house.define(top.replace("bb", "text2").replace("text: str", "text: str\n    text2: str"), "top"), {"text": "x", "text2": "y"})
+    told = [(p.line, p.message) for p in refused.value.problems]
+    assert told == [
+        (9, "'other' gives level0@1 the input 'text', which it has not"),
+        (9, "'other' gives level0@1 the input 'text2', which it has not"),
+        (9, "'other' does not give level0@1 its input 'a'"),
+        (12, "'wrong' gives level0@1 text as 'a', which takes a whole number"),
+    ]
+
+
+async def test_36_values_that_do_not_fit_fail_the_node(house):
     executor = await house.open()
     await executor.publish(house.define(DOUBLE, "level0"))
     with pytest.raises(ChainFailed, match="level0 was not started: n:"):
@@ -317,9 +347,9 @@ async def test_45_references_are_pinned_when_the_root_starts(house, wait_until):
 async def test_an_unknown_name_is_told_before_anything_runs(house):
     executor = await house.open()
     await executor.publish(house.define(DOUBLE, "level0"))
-    with pytest.raises(UnknownChain, match=r"refers to 'levle0'.*did you mean 'level0'"):
+    with pytest.raises(DefinitionError, match=r"line 3.*'below': no chain 'levle0'.*did you mean 'level0'"):
         await executor.execute(house.define(calls("levle0"), "top"), {"n": 1})
-    with pytest.raises(UnknownChain, match="level0 has no version 7"):
+    with pytest.raises(DefinitionError, match="level0 has no version 7"):
         await executor.execute(house.define(calls("level0@7"), "top"), {"n": 1})
     assert (await executor.runs(children=True)).runs == []
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinyflow_nb.errors import CycleError, UnknownChain
-from tinyflow_nb.model.reference import Reference
+from tinyflow_nb.errors import CycleError, DefinitionError, Problem, UnknownChain
+from tinyflow_nb.language.calls import check_call
 
 if TYPE_CHECKING:
     from tinyflow_nb.engine.registry import Registry
-    from tinyflow_nb.model.definition import ChainDefinition
+    from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
 
 LOCAL = "="
 """Begins the key of a pin that only unpublished chains see: this notebook's own cells come first."""
@@ -33,10 +33,9 @@ class LocalChain(NamedTuple):
     bindings: Mapping[str, Any] = {}
 
 
-def references(definition: ChainDefinition) -> tuple[str, ...]:
-    """What its chain nodes refer to, each once."""
-    found = (str(node.options["ref"]) for node in definition.nodes if node.type == "chain")
-    return tuple(dict.fromkeys(found))
+def chain_nodes(definition: ChainDefinition) -> list[NodeDefinition]:
+    """The nodes that are other chains."""
+    return [node for node in definition.nodes if node.type == "chain"]
 
 
 def pinned(context: Mapping[str, Any], chain: str, ref: str) -> Pin:
@@ -66,42 +65,53 @@ async def pin_all(
         local: chains that an unpublished one may mean by a bare name.
 
     Raises:
-        UnknownChain: a reference means nothing; the message has the path to it.
+        DefinitionError: a chain node names no chain, or does not fit the one it calls; with its line.
         CycleError: chains call each other in a circle.
         NotTrusted: one of them is published by somebody who is not trusted here.
     """
-    pins: dict[str, Pin] = {}
-    done: set[str] = set()
+    if not chain_nodes(definition):
+        return {}
+    return await _Walk(registry, local).from_(definition, chain)
 
-    async def visit(definition: ChainDefinition, chain: str, path: tuple[str, ...]) -> None:
+
+class _Walk:
+    def __init__(self, registry: Registry, local: Mapping[str, LocalChain]) -> None:
+        self._registry = registry
+        self._local = local
+        self._pins: dict[str, Pin] = {}
+        self._done: set[str] = set()
+
+    async def from_(self, definition: ChainDefinition, chain: str) -> dict[str, Pin]:
+        await self._visit(definition, chain, ())
+        return self._pins
+
+    async def _visit(self, definition: ChainDefinition, chain: str, path: tuple[str, ...]) -> None:
+        """Raises DefinitionError, CycleError, NotTrusted."""
         if chain in path:
             raise CycleError([*path[path.index(chain) :], chain])
-        if chain in done:
+        if chain in self._done:
             return
-        for ref in references(definition):
-            key, pin, child = await _find(registry, ref, chain, local, (*path, chain))
-            pins[key] = pin
-            await visit(child, pin.chain, (*path, chain))
-        done.add(chain)
+        path = (*path, chain)
+        problems: list[Problem] = []
+        for node in chain_nodes(definition):
+            ref = str(node.options["ref"])
+            try:
+                key, pin, child = await self._find(ref, chain)
+            except UnknownChain as e:
+                problems.append(Problem(node.line, 1, f"{node.id!r}: {e}"))
+                continue
+            self._pins[key] = pin
+            problems += check_call(definition, node, child, pin.chain)
+            await self._visit(child, pin.chain, path)
+        if problems:
+            raise DefinitionError(problems, " > ".join(path))
+        self._done.add(chain)
 
-    await visit(definition, chain, ())
-    return pins
-
-
-async def _find(
-    registry: Registry, ref: str, chain: str, local: Mapping[str, LocalChain], path: tuple[str, ...]
-) -> tuple[str, Pin, ChainDefinition]:
-    parsed = Reference.parse(ref)
-    if "@#" in chain and parsed is not None and ref == parsed.name and ref in local:
-        own = local[ref]
-        await registry.submit(own.definition)
-        return (
-            LOCAL + ref,
-            Pin(own.definition.hash, own.definition.short_ref, dict(own.bindings)),
-            own.definition,
-        )
-    try:
-        found = await registry.submit(ref)
-    except UnknownChain as e:
-        raise UnknownChain(f"{' > '.join(path)} refers to {ref!r}: {e}") from None
-    return ref, Pin(found.definition.hash, found.ref), found.definition
+    async def _find(self, ref: str, chain: str) -> tuple[str, Pin, ChainDefinition]:
+        """Raises UnknownChain."""
+        own = self._local.get(ref) if "@#" in chain else None
+        if own is not None:
+            definition, name = await self._registry.submit(own.definition)
+            return LOCAL + ref, Pin(definition.hash, name, dict(own.bindings)), definition
+        found = await self._registry.submit(ref)
+        return ref, Pin(found.definition.hash, found.ref), found.definition
