@@ -16,6 +16,7 @@ from tinyflow_nb.engine.engine import Engine
 from tinyflow_nb.engine.figures import figures_of
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
 from tinyflow_nb.engine.live_run import LiveRun
+from tinyflow_nb.engine.monitoring import messages_of
 from tinyflow_nb.engine.reading import read_events
 from tinyflow_nb.engine.registry import Chain
 from tinyflow_nb.engine.results import result_of, suspension
@@ -92,7 +93,7 @@ class ChainExecutor(Engine):
         if run_id and not RUN_ID.fullmatch(run_id):
             raise InvalidOperation(f"{run_id!r} can't be a run's id: letters, digits and . _ : - make one")
         definition, ref = await self.registry.submit(chain)
-        plan = self._at_hand.plan(definition, bindings)
+        plan = await self._at_hand.plan(definition, bindings)
         checked = check_inputs(definition, inputs or {})
         text = inputs_text(definition, checked)
         limit = deadline or definition.settings.deadline
@@ -255,8 +256,8 @@ class ChainExecutor(Engine):
         """
         if not isinstance(self._scheduler, MonitorOutlet):
             raise InvalidOperation("only a fleet has monitor messages: connect to its redis:// address")
-        async for text in self._scheduler.told(from_start=from_start):
-            yield MonitorMessage.model_validate_json(text)
+        async for message in messages_of(self._scheduler.told(from_start=from_start)):
+            yield message
 
     # ------------------------------------------------------------------ acting on a run
 
@@ -299,8 +300,11 @@ class ChainExecutor(Engine):
         Raises:
             UnknownRun
             InvalidOperation: its status is another.
+            NotTrusted, DefinitionError: it can't be executed here; nothing changed.
         """
         header = await self._header(run_id)
+        if self._adopts:
+            await self._at_hand.run(run_id)
         limit = header.context.get("deadline")
         reopen = Reopen("reopen", self._store.now() + limit if limit else None)
         outcome = None
