@@ -34,7 +34,7 @@ def damage(file: Path) -> None:
 
 
 def trouble(report: Report, check: str) -> Any:
-    (found,) = [f for f in report.of("warning", "error") if f.check == check]
+    found, *_ = [f for f in report.of("warning", "error") if f.check == check]
     return found
 
 
