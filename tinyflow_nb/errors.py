@@ -174,6 +174,22 @@ class MissingExtra(TinyflowError):
         self.extra = extra
 
 
+class BodyFailed(TinyflowError):
+    """A node's function failed in another process; `told` is the error as it was described there."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        super().__init__(str(told.get("message", "")))
+        self.told = told
+
+
+class MemoryLimit(TinyflowError):
+    """A node took more memory than its process may have."""
+
+
+class ProcessDied(TinyflowError):
+    """The process a node ran in ended: it left, crashed or was killed."""
+
+
 class SecretMissing(TinyflowError):
     """A named secret is not set where the node runs."""
 

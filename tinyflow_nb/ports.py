@@ -492,6 +492,10 @@ class NodeCall(Protocol):
         """Stream one chunk; from any thread."""
         ...
 
+    def log(self, level: str, text: str) -> None:
+        """A line of the node's log; from any thread."""
+        ...
+
     async def in_thread(self, function: Callable[[], Any]) -> Any:
         """Call a blocking function in a worker thread, with the context's variables copied."""
         ...

@@ -97,6 +97,17 @@ class RocketMQSettings(BaseModel):
     """Requests for messages under way at once, for each topic and lane."""
 
 
+class IsolateSettings(BaseModel):
+    """The `[isolate]` table: the functions of cells in processes of their own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    on: bool = False
+    """Whether they are; `tinyflow-nb worker --isolate` says so too."""
+    memory: int = Field(2 * 1024**3, ge=128 * 1024**2)
+    """Most one such process may take."""
+
+
 class Settings(BaseSettings):
     """Every default in one table (SEMANTICS 46). Times are seconds, sizes bytes."""
 
@@ -140,6 +151,8 @@ class Settings(BaseSettings):
     """Threads for `def` nodes in one process."""
     max_concurrent_nodes: int = Field(1_000, ge=1)
     """Nodes one process runs at once."""
+    isolate: IsolateSettings = IsolateSettings()
+    """Whether and how cells' functions run in processes of their own."""
     tags: tuple[str, ...] = ()
     """Those this worker of a fleet carries: it runs nodes whose `tags=` are all among them."""
 

@@ -34,7 +34,7 @@ def damage(file: Path) -> None:
 
 
 def trouble(report: Report, check: str) -> Any:
-    (found,) = [f for f in report.of("warning", "error") if f.check == check]
+    found, *_ = [f for f in report.of("warning", "error") if f.check == check]
     return found
 
 
@@ -168,3 +168,15 @@ def test_the_command_line_has_an_exit_code_and_json() -> None:
     first = next(f for f in document["findings"] if f["level"] == "error")
     assert first["check"] == "redis.answers"
     assert first["mend"] == "tinyflow-nb services up redis --redis-port 1"
+
+
+async def test_b44_the_key_that_signs(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    told = {f.check: f for f in (await examine()).findings}["machine.trust"]
+    assert told.what.startswith("what is submitted here is signed by SHA256:")
+    monkeypatch.setenv("XDG_DATA_HOME", str(file.parent / "nobody"))
+    told = {f.check: f for f in (await examine()).findings}["machine.trust"]
+    assert told.what == "the key that signs is made by the first run"
+    assert not (file.parent / "nobody").exists(), "looking makes none"
+    monkeypatch.setenv("TINYFLOW_TRUST__KEY_VARIABLE", "NO_SUCH_KEY")
+    found = trouble(await examine(), "machine.trust")
+    assert (found.level, found.mend) == ("error", "tinyflow-nb trust key --new")

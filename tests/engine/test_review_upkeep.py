@@ -93,9 +93,9 @@ async def test_b23_who_cannot_load_the_code_of_many_runs_keeps_nothing_of_those_
 
         monkeypatch.setattr(live_run, "make_plan", missing)
         await executor.retry(run)
-        await wait_until(lambda: executor._worker._unfit)
+        await wait_until(lambda: executor._worker.unfit.has(run))
         await executor.stop(run)
-        assert not executor._worker._unfit
+        assert not executor._worker.unfit.has(run)
 
 
 async def test_b21_two_executors_on_one_memory_store_hear_of_each_other(wait_until):

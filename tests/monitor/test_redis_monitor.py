@@ -221,6 +221,19 @@ async def test_c30_two_senders_do_not_tell_the_same(house: House, wait_until: An
     assert len(seqs) == len(set(seqs))
 
 
+async def test_what_is_no_monitor_message_is_dropped(
+    house: House, wait_until: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor = await house.open()
+    scheduler: Any = executor._scheduler
+    garbage = ["{", "[]", '{"version": 2, "run": "r", "chain": "c", "changes": []}', "x" * 100_000]
+    await scheduler.tell([("r", text) for text in garbage])
+    await house.listen()
+    run = await executor.execute_async(define(LINE), {"n": 1})
+    await wait_until(lambda: house.told(run) == RUN)
+    assert caplog.text.count("dropped, no monitor message") == len(garbage)
+
+
 async def test_a_store_of_one_process_has_no_monitor_messages() -> None:
     async with connect("memory://") as executor:
         with pytest.raises(InvalidOperation, match="only a fleet"):

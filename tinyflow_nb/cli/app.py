@@ -29,6 +29,7 @@ from tinyflow_nb.cli.common import (
 )
 from tinyflow_nb.cli.doctor import doctor
 from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of, seconds_of
+from tinyflow_nb.cli.monitor import monitor
 from tinyflow_nb.cli.services import services
 from tinyflow_nb.cli.tree import RunTree, columns, open_forms, since, told_error
 from tinyflow_nb.cli.trust import trust
@@ -57,6 +58,7 @@ app.add_typer(services, name="services")
 app.add_typer(trust, name="trust")
 app.command()(worker)
 app.command()(doctor)
+app.command()(monitor)
 app.command()(delete)
 app.command()(cleanup)
 

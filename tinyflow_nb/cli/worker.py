@@ -32,6 +32,9 @@ def worker(
     tags: Annotated[
         str, typer.Option(help="What it carries: nodes with tags= run where all are.", metavar="A,B")
     ] = "",
+    isolate: Annotated[
+        bool, typer.Option("--isolate", help="Run the functions of cells in processes of their own.")
+    ] = False,
     drain: Annotated[
         float, typer.Option(min=0, help="Seconds for what is at work to finish, once told to end.")
     ] = 10.0,
@@ -46,16 +49,20 @@ def worker(
     """
     lines = log_json_lines()
     try:
-        asyncio.run(_serve(store, scheduler, concurrency, tags, drain, http, lines))
+        asyncio.run(_serve(store, scheduler, concurrency, tags, isolate, drain, http, lines))
     except TinyflowError as e:
         log.error("%s", e, extra={"facts": {"action": "worker.refused", "error": type(e).__name__}})
         raise typer.Exit(REFUSED) from None
 
 
 async def _serve(
-    store: str, scheduler: str, concurrency: int, tags: str, drain: float, http: str, lines: JsonLines
-) -> None:
+    store: str, scheduler: str, concurrency: int, tags: str, isolate: bool, drain: float, http: str,
+    lines: JsonLines,
+) -> None:  # fmt: skip
     settings = get_settings().model_copy(update={"max_concurrent_nodes": concurrency})
+    if isolate:
+        update = {"isolate": settings.isolate.model_copy(update={"on": True})}
+        settings = settings.model_copy(update=update)
     carried = [tag.strip() for tag in tags.split(",") if tag.strip()]
     if not (store or settings.store).startswith("redis"):
         raise SettingsError("a worker needs a store that is shared: --store redis://host:6379/0")

@@ -31,7 +31,7 @@ class Part(NamedTuple):
 PARTS = (
     Part(
         "this machine", lambda _: True, machine.python,
-        (machine.extras,), is_of_fleet=False,
+        (machine.extras, machine.trust), is_of_fleet=False,
     ),
     Part(
         "the store's file", lambda p: p.is_file, file.usable,
@@ -89,7 +89,8 @@ async def _examine_part(part: Part, patient: Patient) -> Sequence[Finding]:
     if any(f.level == "error" for f in found):
         if part.checks:
             left_out = f"{len(part.checks)} more checks of {part.name} were not made"
-            found.append(warning(left_out, "they need the one before", "mend that first"))
+            because = warning(left_out, "they need the one before", "mend that first")
+            found.append(because._replace(check=found[0].check))
         return found
     for check in part.checks:
         found += await _made(check, patient)

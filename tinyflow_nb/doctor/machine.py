@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import platform
 import sys
@@ -9,6 +10,7 @@ import sys
 import tinyflow_nb
 from tinyflow_nb.doctor.finding import Finding, error, ok
 from tinyflow_nb.doctor.patient import Patient
+from tinyflow_nb.errors import SettingsError
 
 EXTRAS = {
     "fleet": ("hiredis", "rocketmq"),
@@ -34,3 +36,26 @@ async def extras(patient: Patient) -> Finding:
         return error("the extra `fleet` is missing", why, "pip install 'tinyflow-nb[fleet]'")
     absent = ", ".join(e for e, lacking in missing.items() if lacking)
     return ok(f"extras installed: {here}", f"not installed: {absent}" if absent else "")
+
+
+async def trust(patient: Patient) -> Finding:
+    """The key that signs what is submitted here; looking makes none."""
+    return await asyncio.to_thread(_key, patient)
+
+
+def _key(patient: Patient) -> Finding:
+    from tinyflow_nb.trust.signing import UserTrust
+
+    try:
+        signers = UserTrust(patient.settings.trust).signers()
+    except SettingsError as e:
+        why = "nothing can be submitted, and nothing that others signed is executed"
+        return error("the key that signs can't be used", f"{e}: {why}", "tinyflow-nb trust key --new")
+    own = [s for s in signers if s.state == "own"]
+    trusted = sum(s.state == "trusted" for s in signers)
+    others = (
+        f"{trusted} other signers are trusted here" if trusted else "nobody else's chains are executed here"
+    )
+    if not own:
+        return ok("the key that signs is made by the first run", others)
+    return ok(f"what is submitted here is signed by {own[0].fingerprint}", others)

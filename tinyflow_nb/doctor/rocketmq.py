@@ -15,13 +15,13 @@ from tinyflow_nb.addresses import without_password
 from tinyflow_nb.doctor.finding import Finding, error, ok, warning
 from tinyflow_nb.doctor.patient import Patient
 from tinyflow_nb.errors import MissingExtra, ServiceError, SettingsError
+from tinyflow_nb.model.lanes import lanes_of
 from tinyflow_nb.schedulers.rocketmq_names import EXECUTION, TIMERS, TYPES, group_of
 
 if TYPE_CHECKING:
     from tinyflow_nb.schedulers.rocketmq_client import Client
 
 ASK_SECONDS = 5.0
-GROUPS = (WORKERS, TIMERS)
 ADMIN = "on its server: mqadmin"
 
 
@@ -99,7 +99,7 @@ async def groups(patient: Patient) -> Finding:
     """One for each lane that a worker serves, and one for timers."""
     client = await _client(patient)
     workers = await patient.runs.workers() if patient.runs is not None else []
-    lanes = {lane_of(tags) for w in workers for tags in subsets(w.tags)} | {""}
+    lanes = {lane for w in workers for lane in lanes_of(w.tags)} | {""}
     wanted = [client.name(group) for group in (*sorted(map(group_of, lanes)), TIMERS)]
     broker = await asyncio.to_thread(_broker_of_ours, client.endpoints)
     if not broker:

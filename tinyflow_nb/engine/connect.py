@@ -15,6 +15,7 @@ from tinyflow_nb.settings import Settings, get_settings
 from tinyflow_nb.trust import UserTrust
 
 if TYPE_CHECKING:
+    from tinyflow_nb.isolation.isolation import Isolation
     from tinyflow_nb.ports import (
         Clock,
         DefinitionStore,
@@ -69,9 +70,18 @@ def connect(
         nodes=installed() if nodes is None else nodes, clock=clock, execute=execute,
         lease=settings.lease, capacity=settings.max_concurrent_nodes, threads=settings.max_threads,
         retention=settings.retention, suspended_ttl=settings.suspended_ttl, depth=settings.max_depth,
-        overrides=overrides, tags=_checked(tags or settings.tags), monitor=settings.monitor,
-        trust=trust or UserTrust(settings.trust),
+        overrides=overrides, tags=_checked(tags or settings.tags),
+        isolation=_isolation(settings) if execute else None,
+        monitor=settings.monitor, trust=trust or UserTrust(settings.trust),
     )  # fmt: skip
+
+
+def _isolation(settings: Settings) -> Isolation | None:
+    if not settings.isolate.on:
+        return None
+    from tinyflow_nb.isolation.isolation import Isolation
+
+    return Isolation(settings.max_concurrent_nodes, settings.isolate.memory)
 
 
 def _checked(tags: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tinyflow_nb import __version__
 from tinyflow_nb.clock import SystemClock
@@ -49,6 +49,9 @@ from tinyflow_nb.ports import (
 )
 from tinyflow_nb.trust import UserTrust
 
+if TYPE_CHECKING:
+    from tinyflow_nb.isolation.isolation import Isolation
+
 NO_RUN = "-"
 """Looked for only to see whether the store answers."""
 ANSWER_SECONDS = 2.0
@@ -63,7 +66,7 @@ class Engine:
         name: str = "", execute: bool = True, lease: float = 30.0, capacity: int = 256, threads: int = 32,
         retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0, depth: int = 50,
         tags: Sequence[str] = (), overrides: Mapping[str, Callable[..., Any]] | None = None,
-        monitor: MonitorLevel = "off", trust: Trust | None = None,
+        monitor: MonitorLevel = "off", trust: Trust | None = None, isolation: Isolation | None = None,
     ) -> None:  # fmt: skip
         """
         Args:
@@ -82,6 +85,7 @@ class Engine:
             overrides: functions that replace nodes' bodies, by node id; for tests.
             monitor: what the outside is told of runs started here, if the store is a fleet's.
             trust: who signs here, and whose definitions are executed; by default the user's keys and list.
+            isolation: runs the cells' functions in other processes; closed with this.
         """
         self.trust = trust or UserTrust()
         self.registry = Registry(definitions, states.now, self.trust)
@@ -98,8 +102,9 @@ class Engine:
         self._clock = clock or SystemClock()
         self._name = name or f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
         self._lease, self._capacity, self._threads = lease, capacity, threads
-        self._at_hand = AtHand(states, self.registry, nodes, overrides)
+        self._at_hand = AtHand(states, self.registry, nodes, overrides, isolation)
         self.changes = Changes(self._name, self._at_hand.known)
+        self._isolation = isolation
         self._stack = AsyncExitStack()
         self._draining = False
         self._presence: Presence | None = None
@@ -129,6 +134,8 @@ class Engine:
             self._recovery = Recovery(
                 self._store, self._scheduler, lambda: self._mine, self._forget, self._expire, self._lease / 2
             )
+            if self._isolation is not None:
+                stack.push_async_callback(self._isolation.close)
             stack.push_async_callback(self._streams.drain)  # last: what is dropped has its last words
             if isinstance(self._scheduler, SharedScheduler):
                 await self._scheduler.open(stack)  # closed after the worker: what that hands back is sent
@@ -264,7 +271,7 @@ class Engine:
     async def _plan(self, new: NewRun, hash: str) -> Plan:
         name = new.chain.partition("@")[0]
         definition = await self.registry.vetting.passed(hash, name, new.run)
-        return self._at_hand.plan(definition, new.context.get("bindings"))
+        return await self._at_hand.plan(definition, new.context.get("bindings"))
 
     async def _check(self, new: NewRun) -> None:
         """Raises DefinitionError, NotTrusted: a run can't be executed here, and is nobody else's."""

@@ -17,6 +17,7 @@ from tinyflow_nb.engine.bus import Listener, is_chain_error, is_node_error, is_o
 from tinyflow_nb.engine.engine import Engine
 from tinyflow_nb.engine.figures import figures_of
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
+from tinyflow_nb.engine.monitoring import messages_of
 from tinyflow_nb.engine.pins import LocalChain, pin_all
 from tinyflow_nb.engine.reading import read_events
 from tinyflow_nb.engine.registry import Chain
@@ -97,7 +98,7 @@ class ChainExecutor(Engine):
         if run_id and not RUN_ID.fullmatch(run_id):
             raise InvalidOperation(f"{run_id!r} can't be a run's id: letters, digits and . _ : - make one")
         definition, ref = await self.registry.submit(chain)
-        self._at_hand.plan(definition, bindings)
+        await self._at_hand.plan(definition, bindings)
         pins = await pin_all(self.registry, definition, ref, chains or {})
         checked = check_inputs(definition, inputs or {})
         text = inputs_text(definition, checked)
@@ -273,8 +274,8 @@ class ChainExecutor(Engine):
         """
         if not isinstance(self._scheduler, MonitorOutlet):
             raise InvalidOperation("only a fleet has monitor messages: connect to its redis:// address")
-        async for text in self._scheduler.told(from_start=from_start):
-            yield MonitorMessage.model_validate_json(text)
+        async for message in messages_of(self._scheduler.told(from_start=from_start)):
+            yield message
 
     # ------------------------------------------------------------------ acting on a run
 
@@ -333,11 +334,14 @@ class ChainExecutor(Engine):
         Raises:
             UnknownRun
             InvalidOperation: its status is another.
+            NotTrusted, DefinitionError: it can't be executed here; nothing changed.
         """
         header = await self._header(run_id)
         if header.context.get("parent"):
             root = header.context["root"]
             raise InvalidOperation(f"run {run_id} is a part of run {root}: retry that one")
+        if self._adopts:
+            await self._at_hand.run(run_id)
         if header.status in (Status.FAILED, Status.CANCELLED):
             await self._nesting.close_children(run_id)  # those of before are not taken for live ones
             if await self._reopen(header):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from tinyflow_nb.errors import ModelError
+from tinyflow_nb.errors import BodyFailed, ModelError
 from tinyflow_nb.secrets import redact
 
 MAX_MESSAGE = 4_000
@@ -20,6 +20,8 @@ def describe(error: BaseException, attempt: int, line: int) -> dict[str, Any]:
     Args:
         line: the node's, for an error that never was in the cell.
     """
+    if isinstance(error, BodyFailed):
+        return {**error.told, "attempt": attempt}
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(CELL_FILE)]
     types = [c.__name__ for c in type(error).__mro__ if c not in (object, BaseException)]
     told: dict[str, Any] = {

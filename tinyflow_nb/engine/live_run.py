@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinyflow_nb.engine.plan import Plan, make_plan
 from tinyflow_nb.engine.registry import Registry
 from tinyflow_nb.errors import UnknownChain
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.ports import NodeExecutor, StateStore
+
+if TYPE_CHECKING:
+    from tinyflow_nb.isolation.isolation import Isolation
 
 RUNS = 1024
 PLANS = 256
@@ -42,9 +45,14 @@ class AtHand:
 
     def __init__(
         self, store: StateStore, registry: Registry, nodes: Mapping[str, NodeExecutor],
-        overrides: Mapping[str, Callable[..., Any]] | None,
+        overrides: Mapping[str, Callable[..., Any]] | None, isolation: Isolation | None = None,
     ) -> None:  # fmt: skip
+        """
+        Args:
+            isolation: plans so that the cell's code runs in other processes.
+        """
         self._store = store
+        self._isolation = isolation
         self._registry = registry
         self._nodes = nodes
         self._overrides = overrides
@@ -52,12 +60,15 @@ class AtHand:
         self._runs: dict[str, LiveRun] = {}
         self._epoch = -1
 
-    def plan(self, definition: ChainDefinition, bindings: Mapping[str, Any] | None) -> Plan:
+    async def plan(self, definition: ChainDefinition, bindings: Mapping[str, Any] | None) -> Plan:
         """Raises DefinitionError: it can't be loaded here."""
         key = (definition.hash, json.dumps(bindings, sort_keys=True) if bindings else "")
         plan = self._plans.get(key)
         if plan is None:
-            plan = make_plan(definition, self._nodes, bindings, self._overrides)
+            if self._isolation is None:
+                plan = make_plan(definition, self._nodes, bindings, self._overrides)
+            else:
+                plan = await self._isolation.plan(definition, self._nodes, bindings, self._overrides)
             _keep(self._plans, key, plan, PLANS)
         return plan
 
@@ -71,7 +82,7 @@ class AtHand:
             DefinitionError: its code can't be loaded here.
             NotTrusted: nobody who is trusted here signed it.
         """
-        self.epoch()
+        self.look_whom_to_trust()
         live = self._runs.get(run)
         if live is not None and live.generation >= generation:
             return live
@@ -83,7 +94,7 @@ class AtHand:
             definition = await self._registry.vetting.passed(header.definition, name, run)
         except UnknownChain:
             return None
-        plan = self.plan(definition, header.context.get("bindings"))
+        plan = await self.plan(definition, header.context.get("bindings"))
         inputs = json.loads(header.inputs)
         live = LiveRun(
             run, header.chain, plan, inputs, header.context, header.generation, header.deadline,
@@ -93,14 +104,18 @@ class AtHand:
         self.keep(live)
         return live
 
-    def epoch(self) -> int:
-        """Changes when somebody is trusted or revoked; then nothing is at hand any more."""
+    def look_whom_to_trust(self) -> int:
+        """If somebody is trusted or revoked since, nothing is at hand any more, and the number is another."""
         epoch = self._registry.vetting.epoch()
         if epoch != self._epoch:
             self._epoch = epoch
             self._plans.clear()
             self._runs.clear()
         return epoch
+
+    def round(self) -> tuple[int, int]:
+        """Changes when what was refused before may be let through now."""
+        return self._registry.vetting.round()
 
     def keep(self, live: LiveRun) -> None:
         _keep(self._runs, live.run, live, RUNS)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
+
+from pydantic import ValidationError
 
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.model.events import EventType
@@ -107,7 +109,19 @@ class Monitoring:
 
 
 def message_of(unsent: Unsent) -> MonitorMessage:
-    return MonitorMessage(run=unsent.run, chain=unsent.chain, changes=tuple(map(_change, unsent.events)))
+    changes = tuple(map(_change, unsent.events))
+    return MonitorMessage(version=1, run=unsent.run, chain=unsent.chain, changes=changes)
+
+
+async def messages_of(texts: AsyncIterator[str]) -> AsyncIterator[MonitorMessage]:
+    """What is none of ours is dropped: anybody may write to a topic."""
+    async for text in texts:
+        try:
+            message = MonitorMessage.model_validate_json(text)
+        except ValidationError as e:
+            log.warning("dropped, no monitor message: %.80r: %s", text, e.errors(include_url=False)[0]["msg"])
+        else:
+            yield message
 
 
 def _change(event: tuple[int, EventType, str, float, dict[str, Any]]) -> MonitorChange:

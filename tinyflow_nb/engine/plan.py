@@ -72,13 +72,15 @@ def make_plan(
     executors: Mapping[str, NodeExecutor],
     bindings: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Callable[..., Any]] | None = None,
+    *,
+    module: CellModule | None = None,
 ) -> Plan:
-    """Load the cell's module and tie every node to its function and executor.
+    """Load the cell's module, unless it is given, and tie every node to its function and executor.
 
     Raises:
         DefinitionError: a node's type is not known here, or the module fails.
     """
-    module = load_module(definition, bindings or {})
+    module = module or load_module(definition, bindings or {})
     shape = shape_of(definition)
     produced = {node.id: _produced(node, module) for node in definition.nodes}
     nodes = {}

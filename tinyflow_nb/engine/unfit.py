@@ -113,8 +113,7 @@ def why_of(error: DefinitionError | NotTrusted) -> str:
         return error.reason
     if isinstance(error.__cause__, ModuleNotFoundError) and error.__cause__.name:
         return f"{error.__cause__.name.partition('.')[0]} is missing"
-    problem = error.problems[0]
-    return f"line {problem.line}: {problem.message}"
+    return next((f"line {problem.line}: {problem.message}" for problem in error.problems), str(error))
 
 
 def _bound(kept: dict[Any, Any], most: int) -> None:

@@ -5,6 +5,8 @@ Each definition is judged once, until it changes who is trusted.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,6 +23,8 @@ PUT_SECONDS = 3600.0
 """A definition that is used is put again once so much time has passed."""
 KEPT = 256
 SEEN = 10_000
+ASK_AGAIN_SECONDS = 30.0
+"""What was refused may have been signed by somebody else since."""
 VERSIONS_LOOKED_AT = 50
 """When the newest trusted version of a name is looked for."""
 UNSIGNED = Doubt("it is not signed")
@@ -41,6 +45,8 @@ class Vetting:
         self._trust = trust
         self._now = now
         self._epoch = -1
+        self._rounds = 0
+        self._ask_again_at = math.inf
         self._put: dict[tuple[str, str], float] = {}
         """When definitions were put, by hash and name: a store may forget one that is not used for long."""
         self._passed: dict[tuple[str, str], ChainDefinition] = {}
@@ -56,6 +62,13 @@ class Vetting:
             self._put.clear()
             self._passed.clear()
         return epoch
+
+    def round(self) -> tuple[int, int]:
+        """Changes when what was refused before may be let through now."""
+        if time.monotonic() >= self._ask_again_at:
+            self._ask_again_at = math.inf
+            self._rounds += 1
+        return self.epoch(), self._rounds
 
     def looked_at(self, definition: ChainDefinition) -> None:
         """It came from the store, and nobody has judged it."""
@@ -105,6 +118,7 @@ class Vetting:
         if best is not None and best.definition is not None and best.doubt is None:
             _keep(self._passed, (hash, name), best.definition)
             return best.definition
+        self._ask_again_at = min(self._ask_again_at, time.monotonic() + ASK_AGAIN_SECONDS)
         raise await self._refusal((best.doubt if best else None) or UNSIGNED, hash, name, ref)
 
     async def review(self, hash: str, name: str, ref: str) -> Review:

@@ -56,11 +56,14 @@ def hash_of(source: str) -> str:
     """
     from tinyflow_nb.errors import DefinitionError
     from tinyflow_nb.language.canonical import content_hash
-    from tinyflow_nb.language.source import Report, Source
+    from tinyflow_nb.language.source import Place, Report, Source
     from tinyflow_nb.language.syntax import read
 
     report = Report(Source(source))
     tree = read(report.source, report)
-    if tree is None:
-        raise DefinitionError(report.problems("error"))
-    return content_hash(tree)
+    if tree is not None:
+        try:
+            return content_hash(tree)
+        except RecursionError:
+            report.add(Place(1, 1), "the cell is nested too deeply to be read")
+    raise DefinitionError(report.problems("error"))

@@ -54,7 +54,7 @@ class MonitorMessage(BaseModel):
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
-    version: Literal[1] = 1
+    version: Literal[1]
     """Of this schema. Fields may be added to it; whatever else changes makes it another version."""
     run: str
     chain: str

@@ -12,6 +12,7 @@ from tinyflow_nb.model.definition import ChainDefinition
 FINGERPRINT = "SHA256:"
 KEY_PREFIX = b"\0\0\0\x0bssh-ed25519\0\0\0 "
 """What OpenSSH writes before the 32 bytes of a public key."""
+YEAR_3000 = 32_503_680_000
 PURPOSE = b"tinyflow-nb signed definition 1\n"
 """No signature made for anything else can be taken for one of these."""
 
@@ -61,12 +62,17 @@ class Signature(NamedTuple):
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Raises ValueError: it is no signature."""
-        found = json.loads(text)
+        try:
+            found = json.loads(text)
+        except RecursionError:
+            found = None
         if not isinstance(found, list) or len(found) != len(cls._fields):
             raise ValueError("no signature")
         key, author, at, name, digest, value = found
-        if not isinstance(at, int | float) or not all(
-            isinstance(part, str) for part in (key, author, name, digest, value)
+        if (
+            not isinstance(at, int | float)
+            or not 0 <= at < YEAR_3000
+            or not all(isinstance(part, str) for part in (key, author, name, digest, value))
         ):
             raise ValueError("no signature")
         return cls(key, author, at, name, digest, value)

@@ -103,7 +103,7 @@ def read_key_file(file: Path) -> Ed25519PrivateKey | None:
     try:
         mode = file.stat().st_mode
         text = file.read_text("ascii")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the signing key in {file} can't be read: {error}") from None

@@ -88,7 +88,7 @@ class TrustedList:
     def _stamp(self) -> object:
         try:
             found = self.file.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise SettingsError(f"{self.file} can't be read: {error}") from None
@@ -99,7 +99,7 @@ class TrustedList:
             found = TrustFile.model_validate_json(self.file.read_text("utf-8"))
             for fingerprint in found.signers:
                 fingerprint_of(fingerprint)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return TrustFile()
         except (OSError, UnicodeDecodeError, ValidationError, ValueError) as error:
             raise SettingsError(

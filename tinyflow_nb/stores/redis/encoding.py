@@ -143,7 +143,7 @@ def _told(step: ParentTold) -> tuple[Any, ...]:
     return "", 0, step.seq
 
 
-def _closed(step: ChildrenClosed) -> tuple[Any, ...]:
+def _closed(_: ChildrenClosed) -> tuple[Any, ...]:
     return "", 0
 
 

@@ -1,0 +1,1 @@
+"""Isolation: the cell's functions run in child processes, which time and memory limits can end."""
