@@ -162,6 +162,10 @@ class StoreError(TinyflowError):
     """The store can't be used: corrupt, read-only, full, busy, or of a newer version."""
 
 
+class StoreDamaged(StoreError):
+    """The store works, but what it holds of one run can't be understood."""
+
+
 class SettingsError(TinyflowError):
     """An address, option or settings file is wrong."""
 

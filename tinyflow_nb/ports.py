@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.signature import SignedDefinition, Signature
     from tinyflow_nb.model.state import ChainState, RunPage
     from tinyflow_nb.model.status import Status
-    from tinyflow_nb.model.trigger import Trigger
+    from tinyflow_nb.model.trigger import DeadLetter, Trigger
 
 
 class Clock(Protocol):
@@ -259,7 +259,7 @@ class SharedScheduler(Protocol):
     trouble: str
     """Why it brings nothing at present, in one line; "" while it does."""
     counts: Counter[str]
-    """Messages since it was made: `sent`, `unsent`, `taken`, and of those `dropped`, that nobody could read."""
+    """Messages since it was made: `sent`, `unsent`, `taken`; `dropped` are those that nobody could read."""
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Be able to `schedule`; all that a process needs which only submits."""
@@ -404,6 +404,26 @@ class Roster(Protocol):
 
     async def workers(self) -> list[WorkerInfo]:
         """Those alive, by name."""
+        ...
+
+
+@runtime_checkable
+class DeadLetters(Protocol):
+    """Triggers that nobody could accept and whose runs could not be ended: damaged data. They are left
+    alone until somebody digs them up."""
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Keep it; the same trigger again replaces it."""
+        ...
+
+    async def is_buried(self, trigger: Trigger) -> bool: ...
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Oldest first."""
+        ...
+
+    async def dig_up(self, trigger: Trigger) -> bool:
+        """Have it tried again; False if it is not there."""
         ...
 
 

@@ -151,9 +151,7 @@ def test_44_what_is_no_signing_key_is_told(key_file: Any, monkeypatch: pytest.Mo
         assert text.splitlines()[0] not in str(caught.value)
     with pytest.raises(SettingsError, match="there is no signing key /nowhere"):
         UserTrust(TrustSettings(key_file="/nowhere/key")).own_fingerprint()
-    with pytest.raises(
-        SettingsError, match=r"variable NO_SUCH_KEY, named by .*, holds no signing key"
-    ):
+    with pytest.raises(SettingsError, match=r"variable NO_SUCH_KEY, named by .*, holds no signing key"):
         UserTrust(TrustSettings(key_variable="NO_SUCH_KEY")).own_fingerprint()
 
 

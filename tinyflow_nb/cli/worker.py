@@ -20,7 +20,7 @@ log = logging.getLogger("tinyflow_nb.worker")
 
 REFUSED = 2
 """Exit code if it could not start."""
-TRUST = "it runs the code of whoever may write to this Redis: definitions are not signed yet"
+TRUST = "it executes what its own user and the signers it trusts have signed: tinyflow-nb trust list"
 
 
 def worker(

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +20,7 @@ from tinyflow_nb.engine.live_run import AtHand, LiveRun
 from tinyflow_nb.engine.monitoring import Monitoring
 from tinyflow_nb.engine.nesting import Hands, Nesting
 from tinyflow_nb.engine.plan import Plan
+from tinyflow_nb.engine.poison import Guard
 from tinyflow_nb.engine.presence import Presence
 from tinyflow_nb.engine.recovery import Recovery
 from tinyflow_nb.engine.registry import Registry
@@ -105,6 +107,7 @@ class Engine:
         self._at_hand = AtHand(states, self.registry, nodes, overrides, isolation)
         self.changes = Changes(self._name, self._at_hand.known)
         self._isolation = isolation
+        self._dead: Counter[str] = Counter()
         self._stack = AsyncExitStack()
         self._draining = False
         self._presence: Presence | None = None
@@ -130,6 +133,7 @@ class Engine:
             self._worker = Worker(
                 workshop, self._at_hand, self._settled, self._capacity, self._schedule, spreads=self._shared
             )
+            self._guard = Guard(self._worker.accept, self._store, self._settled, self._dead)
             self._following = Following(self._store, self.bus, workshop.attempts.lasting_runs, self._forget)
             self._recovery = Recovery(
                 self._store, self._scheduler, lambda: self._mine, self._forget, self._expire, self._lease / 2
@@ -195,8 +199,9 @@ class Engine:
 
     @property
     def scheduler_counts(self) -> Mapping[str, int]:
-        """What a shared scheduler counts: `dropped` messages, and the like."""
-        return self._scheduler.counts if isinstance(self._scheduler, SharedScheduler) else {}
+        """What a shared scheduler counts: `dropped` messages, and the like; and triggers that could not be
+        accepted: `poison`, of them `dead`."""
+        return (self._scheduler.counts if isinstance(self._scheduler, SharedScheduler) else {}) | self._dead
 
     async def backlog(self) -> int:
         """Units of a fleet that nobody has taken; 0 on a store of one process."""
@@ -234,7 +239,7 @@ class Engine:
     async def accept(self, trigger: Trigger) -> bool:
         """Work on what a trigger names. Any number of times, late or out of order, changes the run
         exactly as once. True if it was of the present."""
-        accepted = await self._worker.accept(trigger)
+        accepted = await self._guard.accept(trigger)
         if accepted:
             self.changes.accepted(trigger, self._store.now())
             self._notice(trigger.run)

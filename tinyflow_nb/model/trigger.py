@@ -37,6 +37,14 @@ class Trigger(NamedTuple):
         return 0.0 if self.kind == "run" else max(0.0, self.due - now)
 
 
+class DeadLetter(NamedTuple):
+    """A trigger that nobody could accept, of a run that could not be ended for it."""
+
+    trigger: Trigger
+    why: str
+    at: float
+
+
 def unit_name(node: str, item: int | None = None, round: int = 1) -> str:
     """`draft`, `draft[3]`, `draft[3]#2`: node, item from 0, round from 1 (SEMANTICS 7)."""
     if item is not None:

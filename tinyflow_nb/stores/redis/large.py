@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-from tinyflow_nb.errors import StoreError
+from tinyflow_nb.errors import StoreDamaged
 from tinyflow_nb.stores.redis.servers import Servers
 
 LARGE = 32_768
@@ -75,7 +75,7 @@ class LargeValues:
             texts = await self._servers.call(key, "HMGET", f"{key}:big", *(r[1:] for r in missing))
             fetched = dict(zip(missing, texts, strict=True))
             if None in fetched.values():
-                raise StoreError(f"{self._servers.address} lost a large value of {key}")
+                raise StoreDamaged(f"{self._servers.address} lost a large value of {key}")
             self.remember(fetched)
             found.update(fetched)
         return found

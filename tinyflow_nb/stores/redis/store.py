@@ -28,6 +28,7 @@ from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.redis import decoding, encoding
 from tinyflow_nb.stores.redis.address import parse
 from tinyflow_nb.stores.redis.blocking import BlockingLinks
+from tinyflow_nb.stores.redis.dead_letters import Cemetery
 from tinyflow_nb.stores.redis.definitions import Definitions
 from tinyflow_nb.stores.redis.large import Large, LargeValues, is_reference
 from tinyflow_nb.stores.redis.link import LinkLost
@@ -97,6 +98,9 @@ class RedisStore:
         self._workers = Workers(self._servers, self._fixed_now)
         self.report = self._workers.report
         self.workers = self._workers.workers
+        cemetery = Cemetery(self._servers)
+        self.bury, self.is_buried = cemetery.bury, cemetery.is_buried
+        self.dead_letters, self.dig_up = cemetery.dead_letters, cemetery.dig_up
         self._unsent = UnsentEvents(self._servers, _lists("monitor"), shard_of, self._fixed_now)
         self.unsent = self._unsent.unsent
         self.sent = self._unsent.sent

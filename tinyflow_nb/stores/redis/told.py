@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyflow_nb.errors import StoreError
+from tinyflow_nb.errors import StoreDamaged, StoreError
 
 TRANSIENT = ("LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "BUSY ")
 """Answers of a server that changed nothing and will do it a little later."""
@@ -12,6 +12,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "single": (), "cluster": ("MOVED", "ASK", "READONLY"), "sentinel": ("READONLY",)
 }  # fmt: skip
 """By kind of address, answers of a server that another has taken over from."""
+DAMAGE = ("WRONGTYPE", "ERR ")
+"""Answers to what a script finds at the keys of one run."""
+CROWDED = ("ERR max number of clients",)
 
 _PLAIN = {
     "NOAUTH": "wants a password: redis://user:password@host",
@@ -46,4 +49,6 @@ def plainly(where: str, error: BaseException) -> StoreError:
         return StoreError(f"{where}: nothing answers there; start Redis, or mend the address")
     if isinstance(error, TimeoutError):
         return StoreError(f"{where} does not answer")
+    if isinstance(error, Exception) and has_code(error, DAMAGE) and not has_code(error, CROWDED):
+        return StoreDamaged(f"{where}: {error}")
     return StoreError(f"{where}: {error}")
