@@ -7,6 +7,7 @@ writes there goes to the standard error, which the worker reads too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import faulthandler
 import os
 import resource
@@ -25,6 +26,7 @@ from tinyflow_nb.engine.plan import NodePlan, Plan, make_plan
 from tinyflow_nb.errors import DefinitionError
 from tinyflow_nb.isolation.messages import (
     HEAD,
+    MARK,
     CallTool,
     Chunk,
     Done,
@@ -85,7 +87,12 @@ class _Child:
 
         threading.Thread(target=read, name="tinyflow-requests", daemon=True).start()
         while True:
-            self._send(await self._answer(await inbox.get()))
+            answer = await self._answer(await inbox.get())
+            with contextlib.suppress(OSError, ValueError):  # the cell closed them
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os.write(2, MARK + b"\n")
+            self._send(answer)
 
     def _read(self) -> bytes:
         head = self._requests.read(HEAD.size)
@@ -116,6 +123,8 @@ class _Child:
             self._plans[message.program] = make_plan(definition, _Any(), message.bindings)
         except DefinitionError as e:
             cause = e.__cause__
+            if isinstance(cause, MemoryError):
+                return Failed(error={}, out_of_memory=True)
             missing = cause.name or "" if isinstance(cause, ModuleNotFoundError) else ""
             problems = [(p.line, p.column, p.message, p.hint) for p in e.problems]
             return Refused(problems=problems, missing=missing.partition(".")[0])

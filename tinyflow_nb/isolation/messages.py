@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 LARGEST = 512 * 1024 * 1024
 """Bytes of one message; a child that says it sends more is none of ours any more."""
 HEAD = struct.Struct("!I")
+MARK = b"\0"
+"""Ends a line of its own on the standard error, before each answer: what was written so far is read."""
 
 
 class Message(BaseModel):

@@ -17,6 +17,7 @@ from tinyflow_nb.errors import ProcessDied
 from tinyflow_nb.isolation.messages import (
     HEAD,
     LARGEST,
+    MARK,
     Chunk,
     FromChild,
     Log,
@@ -28,6 +29,8 @@ from tinyflow_nb.isolation.messages import (
 MODULE = "tinyflow_nb.isolation.child"
 LINE = 10_000
 """Bytes of its standard error taken as one line, at most."""
+MARK_SECONDS = 1.0
+"""How long an answer waits for the mark on the standard error."""
 
 Heard = Callable[[Chunk | Log], None]
 
@@ -40,7 +43,9 @@ class Child:
         self.loaded: set[str] = set()
         """Programs it has made the modules of."""
         self.requests = 0
+        self._killed = False
         self._heard: Heard | None = None
+        self._marked = asyncio.Event()
         self._last_words = ""
         self._listening = asyncio.get_running_loop().create_task(self._listen())
 
@@ -58,7 +63,7 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        return self._process.returncode is None
+        return self._process.returncode is None and not self._killed
 
     async def ask(self, message: ToChild, heard: Heard | None = None) -> FromChild:
         """Its answer; what it streams meanwhile goes to `heard`. Who stops waiting ends the process.
@@ -67,6 +72,7 @@ class Child:
             ProcessDied
         """
         self._heard = heard
+        self._marked.clear()
         self.requests += 1
         try:
             assert self._process.stdin is not None
@@ -75,6 +81,8 @@ class Child:
             while True:
                 answer = await self._next()
                 if not isinstance(answer, Chunk | Log):
+                    with contextlib.suppress(TimeoutError):  # the cell may have closed it
+                        await asyncio.wait_for(self._marked.wait(), MARK_SECONDS)
                     return answer
                 if heard is not None:
                     heard(answer)
@@ -113,7 +121,11 @@ class Child:
             if len(rest) > LINE:
                 lines, rest = [*lines, rest], b""
             for line in lines:
-                text = line.decode("utf-8", "replace")
+                text = line.removesuffix(MARK).decode("utf-8", "replace")
+                if line.endswith(MARK):
+                    self._marked.set()
+                    if not text:
+                        continue
                 if text.startswith("Fatal Python error"):
                     self._last_words = text
                 if self._heard is not None:
@@ -122,6 +134,7 @@ class Child:
     def kill(self) -> None:
         """With all that it started."""
         if self.alive:
+            self._killed = True
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
