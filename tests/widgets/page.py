@@ -33,11 +33,17 @@ def snapshot(definition: Any, state: ChainState | None, **more: Any) -> dict[str
     return {"seq": 0, "streams": {}, "run": run, "nodes": nodes, "forms": forms, "answers": known, **more}
 
 
-def fill(page: Any, definition: Any, state: ChainState | None, source: Path, **more: Any) -> None:
+def fill(
+    page: Any, definition: Any, state: ChainState | None, source: Path, dark: bool = False, **more: Any
+) -> None:
     """Put the view of a run on an empty page. Errors of the page are kept in `page.problems`."""
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.set_content("<!doctype html><html lang='en'><title>A notebook</title><body><main id='out'></main>")
+    theme = str(not dark).lower()
+    page.set_content(
+        "<!doctype html><html lang='en'><title>A notebook</title>"
+        f"<body data-jp-theme-light='{theme}'><main><h1>A notebook</h1><div id='out'></div></main>"
+    )
     page.add_style_tag(content=live_css())
     graph = graph_picture(definition, layout(definition))
     page.evaluate(FAKE_MODEL, [source.read_text(), graph, snapshot(definition, state, **more)])

@@ -28,7 +28,7 @@ def test_every_node_shows_its_status_in_words_and_shape(make: SimpleNamespace, s
     node = page.locator('[data-node="approval"]')
     assert node.get_attribute("data-status") == "SUSPENDED"
     assert "your turn" in node.locator(".tf-caption").text_content()
-    assert "approval, confirm, your turn" in node.get_attribute("aria-label")
+    assert "approval, confirm, your turn" in node.get_by_role("button").get_attribute("aria-label")
     assert "its condition was false" in page.locator('[data-node="ticket"] title').inner_html()
     assert page.locator(".tf-pill").inner_text().startswith("waiting for you")
 

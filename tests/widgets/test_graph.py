@@ -17,7 +17,7 @@ from tinyflow_nb_widgets.picture import node_picture
 
 def test_arrows_follow_the_edges(make: SimpleNamespace, show: Any) -> None:
     page = show(make.suspended())
-    page.locator('[data-node="intent"]').focus()
+    page.locator('[data-node="intent"] .tf-box').focus()
     for key, node in (
         ("ArrowRight", "ticket"),  # the nearest
         ("ArrowDown", "draft"),
@@ -27,14 +27,14 @@ def test_arrows_follow_the_edges(make: SimpleNamespace, show: Any) -> None:
         ("End", "reply"),
     ):
         page.keyboard.press(key)
-        assert page.evaluate("document.activeElement.dataset.node") == node
-    assert page.locator('.tf-node[tabindex="0"]').get_attribute("data-node") == "reply"
+        assert page.evaluate("document.activeElement.closest('[data-node]')?.dataset.node") == node
+    assert page.locator('.tf-node:has([tabindex="0"])').get_attribute("data-node") == "reply"
 
 
 def test_a_node_is_opened_by_enter_and_by_a_click(make: SimpleNamespace, show: Any) -> None:
     said = {"draft": {"turn": "1.1.1", "cut": False, "pieces": [["text", "We are"]]}}
     page = show(make.suspended(), streams=said)
-    page.locator('[data-node="draft"]').focus()
+    page.locator('[data-node="draft"] .tf-box').focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.closest('[data-unit]').dataset.unit") == "draft"
     page.locator('[data-node="approval"]').click()
@@ -43,7 +43,7 @@ def test_a_node_is_opened_by_enter_and_by_a_click(make: SimpleNamespace, show: A
 
 def test_a_search_marks_what_it_finds_and_enter_goes_on(make: SimpleNamespace, show: Any) -> None:
     page = show(make.suspended())
-    page.locator('[data-node="intent"]').focus()
+    page.locator('[data-node="intent"] .tf-box').focus()
     page.keyboard.press("Control+f")
     page.keyboard.type("code")  # a type: ticket, lookups and reply
     names = "(all) => all.map((e) => e.dataset.node)"
@@ -57,7 +57,7 @@ def test_a_search_marks_what_it_finds_and_enter_goes_on(make: SimpleNamespace, s
     assert here.get_attribute("data-node") == "reply"
     assert page.locator(".tf-count").inner_text() == "3 of 3"
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.dataset.node") == "reply"
+    assert page.evaluate("document.activeElement.closest('[data-node]')?.dataset.node") == "reply"
     assert page.locator(".tf-match, .tf-other, .tf-here").count() == 0
 
 
@@ -78,7 +78,7 @@ def test_keys_and_the_wheel_zoom_and_zero_fits(make: SimpleNamespace, show: Any)
     whole = scale(page)
     stage = page.locator(".tf-stage")
     assert stage.evaluate("(e) => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight")
-    page.locator('[data-node="node_50"]').focus()
+    page.locator('[data-node="node_50"] .tf-box').focus()
     for _ in range(4):
         page.keyboard.press("+")
     assert scale(page) == pytest.approx(whole * 1.25**4, rel=0.01)
@@ -106,7 +106,7 @@ def test_keys_and_the_wheel_zoom_and_zero_fits(make: SimpleNamespace, show: Any)
 def test_a_large_graph_is_dragged(make: SimpleNamespace, show: Any) -> None:
     page = show(None, make.random_chain(100))
     stage = page.locator(".tf-stage")
-    page.locator('[data-node="node_50"]').focus()
+    page.locator('[data-node="node_50"] .tf-box').focus()
     for _ in range(6):
         page.keyboard.press("+")
     stage.evaluate("(e) => e.scrollTo(100, 100)")

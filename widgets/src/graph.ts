@@ -132,7 +132,7 @@ export class Graph implements Panel {
 
   private focus(box: NodeBox | undefined): void {
     if (!box) return;
-    box.root.focus({ preventScroll: true });
+    box.button.focus({ preventScroll: true });
     if (!this.viewport.shows(box.node)) this.viewport.reveal(box.node);
   }
 
@@ -140,8 +140,8 @@ export class Graph implements Panel {
   private take(id: string | undefined): void {
     const box = id === undefined ? undefined : this.nodes.get(id);
     if (!box || box === this.current) return;
-    this.current?.root.setAttribute("tabindex", "-1");
-    box.root.setAttribute("tabindex", "0");
+    this.current?.button.setAttribute("tabindex", "-1");
+    box.button.setAttribute("tabindex", "0");
     this.current = box;
   }
 }

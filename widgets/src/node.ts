@@ -11,6 +11,8 @@ const LARGE_NAME = "600 17.4px"; // a little more than they are drawn: what is m
 /** One node's box: icon, name, standing, progress. Its place never changes. */
 export class NodeBox {
   readonly root: SVGGElement;
+  /** What is focused: it has a label and no text of its own, so that nothing is read twice. */
+  readonly button: SVGRectElement;
   readonly node: GraphNode;
   status = "";
   private readonly marks: GraphPicture["marks"];
@@ -33,12 +35,13 @@ export class NodeBox {
     this.track = svg("rect", { class: "tf-track", ...bar, width: width - 2 * PAD, visibility: "hidden" });
     this.done = svg("rect", { class: "tf-done", ...bar, width: 0 });
     this.badge = svg("g", { transform: `translate(${width - 26} 11)` });
-    this.root = svg("g", { class: "tf-node", transform: `translate(${node.x} ${node.y})`, tabindex: "-1", role: "button",
-      "data-node": node.id, "data-status": "READY" },
-      this.title, svg("rect", { class: "tf-box", width, height, rx: 9 }),
-      svg("rect", { class: "tf-tile", x: PAD, y: 12, width: 29, height: 29, rx: 7 }),
-      svg("path", { class: "tf-icon", transform: "translate(16.5 18.5)", d: node.icon }),
-      this.name, this.text, this.track, this.done, this.badge);
+    this.button = svg("rect", { class: "tf-box", width, height, rx: 9, role: "button", tabindex: "-1" });
+    this.root = svg("g", { class: "tf-node", transform: `translate(${node.x} ${node.y})`, role: "presentation",
+      "data-node": node.id, "data-status": "READY" }, this.title, this.button,
+      svg("g", { "aria-hidden": "true" }, // the button's label says it all
+        svg("rect", { class: "tf-tile", x: PAD, y: 12, width: 29, height: 29, rx: 7 }),
+        svg("path", { class: "tf-icon", transform: "translate(16.5 18.5)", d: node.icon }),
+        this.name, this.text, this.track, this.done, this.badge));
   }
 
   update(picture: NodePicture, now: number): void {
@@ -55,7 +58,7 @@ export class NodeBox {
     this.tick(picture, now);
     const says = [...new Set([picture.word, picture.note, picture.reason])].filter(Boolean);
     setText(this.title, [`${node.id} (${node.type})`, ...says, node.description].filter(Boolean).join("\n"));
-    root.setAttribute("aria-label", [node.id, node.type, ...says].join(", "));
+    this.button.setAttribute("aria-label", [node.id, node.type, ...says].join(", "));
   }
 
   /** Its second line, with the time that goes by. */

@@ -53,6 +53,8 @@ def node_picture(node: NodeDefinition, state: NodeState | None) -> dict[str, Any
         notes.append(f"attempt {state.attempts}")
     if state.status is Status.READY and state.attempts:
         word = "retrying"
+    if state.status is Status.READY and state.reason:
+        word = f"waits: {printable(state.reason)}"  # nobody takes it
     if state.cached:
         notes.append("cached")
     if state.handled_by:
