@@ -40,7 +40,7 @@ async def ask(address: str, *command: Any) -> Any:
     try:
         return await servers.call("", *command)
     finally:
-        servers.close()
+        await servers.close()
 
 
 async def sent(address: str) -> int:

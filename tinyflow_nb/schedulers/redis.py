@@ -10,8 +10,9 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
-import hiredis
+from redis.asyncio import Connection
 
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.model.lanes import lane_of, lanes_of
@@ -22,8 +23,8 @@ from tinyflow_nb.schedulers.sweep import Accept, Room, bring, sweep
 from tinyflow_nb.schedulers.timers import Timers
 from tinyflow_nb.schedulers.wire import from_text, to_text
 from tinyflow_nb.stores.redis.address import parse
-from tinyflow_nb.stores.redis.link import Answer, Link, LinkLost
-from tinyflow_nb.stores.redis.servers import Servers
+from tinyflow_nb.stores.redis.channel import SILENCE_SECONDS
+from tinyflow_nb.stores.redis.servers import TROUBLE, Servers
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ class RedisScheduler:
         self._out: list[tuple[str, str]] = []
         """Queue and text."""
         self._some_out = asyncio.Event()
-        self._link: Link | None = None
+        self._connection: Connection | None = None
+        """Waits for wake-ups; the others need not wait behind it."""
         self.trouble = ""
         monitor = RedisMonitor(self._servers)
         self.tell, self.told = monitor.tell, monitor.told
@@ -91,8 +93,7 @@ class RedisScheduler:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            if self._link is not None:
-                self._link.close()
+            await self._disconnect()
 
         stack.push_async_callback(stop)
 
@@ -144,11 +145,10 @@ class RedisScheduler:
             try:
                 texts = await self._pop(min(free, BATCH))
                 self.trouble = ""
-            except (OSError, TimeoutError, LinkLost, hiredis.HiredisError, TinyflowError) as e:
+            except (*TROUBLE, TinyflowError) as e:
                 self.trouble = f"could not take wake-ups: {e}"
                 log.warning("%s", self.trouble)
-                if self._link is not None:
-                    self._link.close()
+                await self._disconnect()
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             triggers = [trigger for text in texts for trigger in self._read(text)]
@@ -160,16 +160,20 @@ class RedisScheduler:
 
     async def _pop(self, most: int) -> list[str]:
         """Waits a while for one; then what else there is, at once."""
-        link = self._link
-        if link is None or not link.alive:
-            await self._servers.call(QUEUE, "LLEN", QUEUE)  # a cluster's places are known from here on
-            link = self._link = await self._servers.new_link(self._servers.place(QUEUE))
-        first = _checked(await link.call("BLPOP", *self._queues, BLOCK_SECONDS))
+        if self._connection is None:
+            await self._servers.call(QUEUE, "LLEN", QUEUE)  # a cluster's slots are up to date from here on
+            self._connection = await self._servers.connection(QUEUE)
+        first = await _ask(self._connection, "BLPOP", *self._queues, BLOCK_SECONDS)
         if first is None:
             return []
         queue, text = first
-        rest = _checked(await link.call("LPOP", queue, most - 1)) if most > 1 else None
+        rest = await _ask(self._connection, "LPOP", queue, most - 1) if most > 1 else None
         return [text, *(rest or ())]
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
 
     def _read(self, text: str) -> list[Trigger]:
         try:
@@ -184,7 +188,7 @@ def _queue(lane: str) -> str:
     return f"{QUEUE}:{lane}" if lane else QUEUE
 
 
-def _checked(answer: Answer) -> Answer:
-    if isinstance(answer, hiredis.ReplyError):
-        raise answer
-    return answer
+async def _ask(connection: Connection, *command: Any) -> Any:
+    async with asyncio.timeout(BLOCK_SECONDS + SILENCE_SECONDS):
+        await connection.send_command(*command, check_health=False)
+        return await connection.read_response()

@@ -3,7 +3,8 @@
 from tinyflow_nb.errors import MissingExtra
 
 try:
-    import hiredis as _hiredis  # noqa: F401  # each module here needs it
+    import hiredis as _hiredis  # noqa: F401  # each module here needs both
+    import redis as _redis  # noqa: F401
 except ImportError as e:
     raise MissingExtra("the Redis store", "fleet") from e
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import ssl
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from redis.asyncio import SSLConnection
+from redis.exceptions import RedisError
 
 from tinyflow_nb.errors import SettingsError
 
 KINDS = ("redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
-_OPTIONS = ("ca", "cert", "key", "verify")
+_TLS = {"ca": "ssl_ca_certs", "cert": "ssl_certfile", "key": "ssl_keyfile", "verify": "ssl_cert_reqs"}
+"""Options of an address with TLS, as redis-py calls them."""
 
 
 class Address(NamedTuple):
@@ -23,7 +27,10 @@ class Address(NamedTuple):
     password: str = ""
     service: str = ""
     """The name Sentinels know the master by."""
-    tls: ssl.SSLContext | None = None
+    tls: Mapping[str, Any] | None = None
+    """What redis-py is told of it."""
+    wait_replicas: int = 0
+    """Replicas that shall have a change before it counts as done."""
 
     def __str__(self) -> str:
         """Without the password: it is shown in messages."""
@@ -35,6 +42,7 @@ def parse(address: str) -> Address:
     """From `redis://[user:password@]host[:port][,host...][/database or /service[/database]]`.
 
     With TLS: `?ca=` (file of the authority), `&cert=`, `&key=` (of this client), `&verify=none`.
+    `?wait_replicas=1`: a change waits until that many replicas have it, a second at most.
 
     Raises:
         SettingsError
@@ -47,11 +55,12 @@ def parse(address: str) -> Address:
     path = [p for p in parts.path.split("/") if p]
     service = path.pop(0) if kind == "sentinel" and path else ""
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    known = _OPTIONS if secure else ()
+    known = {"wait_replicas", *(_TLS if secure else ())}
     try:
         hosts = tuple(_place(p, 26379 if kind == "sentinel" else 6379) for p in places.split(","))
         database = int(path.pop(0)) if path else 0
-        if parts.scheme not in KINDS or path or options.keys() - set(known):
+        replicas = int(options.pop("wait_replicas", 0))
+        if parts.scheme not in KINDS or path or options.keys() - known or replicas < 0:
             raise ValueError("there is more in it than that")
         if kind == "sentinel" and not service:
             raise ValueError("the master's name is missing")
@@ -64,7 +73,7 @@ def parse(address: str) -> Address:
             " redis+cluster://host,host or redis+sentinel://host,host/mymaster"
         ) from e
     tls = _tls(options) if secure else None
-    return Address(kind, hosts, database, unquote(username), unquote(password), service, tls)
+    return Address(kind, hosts, database, unquote(username), unquote(password), service, tls, replicas)
 
 
 def _place(text: str, port: int) -> tuple[str, int]:
@@ -76,14 +85,10 @@ def _place(text: str, port: int) -> tuple[str, int]:
     return host or "127.0.0.1", int(number) if number else port
 
 
-def _tls(options: dict[str, Any]) -> ssl.SSLContext:
+def _tls(options: Mapping[str, str]) -> dict[str, Any]:
+    told: dict[str, Any] = {_TLS[name]: value for name, value in options.items()}
     try:
-        context = ssl.create_default_context(cafile=options.get("ca"))
-        if "cert" in options:
-            context.load_cert_chain(options["cert"], options.get("key"))
-    except OSError as e:
-        raise SettingsError(f"rediss://: the certificate files can't be read: {e}") from e
-    if options.get("verify") == "none":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+        SSLConnection(**told).ssl_context.get()
+    except (OSError, RedisError) as e:
+        raise SettingsError(f"rediss://: the certificate files can't be used: {e}") from e
+    return told

@@ -1,110 +1,58 @@
-"""A connection for threads: leases are renewed while the event loop is busy (SEMANTICS 19)."""
+"""Calls for threads: leases are renewed while the event loop is busy (SEMANTICS 19)."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import socket
 import threading
 from typing import Any
 
-import hiredis
+from tinyflow_nb.stores.redis.address import Address
+from tinyflow_nb.stores.redis.channel import Answer
+from tinyflow_nb.stores.redis.servers import Servers
 
-from tinyflow_nb.stores.redis.link import LinkLost, new_reader, pack
-from tinyflow_nb.stores.redis.servers import Place, Servers
-from tinyflow_nb.stores.redis.told import UNKNOWN, has_code
-
-SECONDS = 5.0
-"""Most it waits, for the connection or for an answer."""
+PATIENCE_SECONDS = 1.0
+"""The next renewal tries again."""
 
 
-class BlockingLinks:
-    """One connection to each server, made when it is needed."""
+class BlockingCalls:
+    """Connections of their own, on an event loop in a thread that lives from the first call on."""
 
-    def __init__(self, servers: Servers) -> None:
-        self._servers = servers
-        self._links: dict[Place, _BlockingLink] = {}
+    def __init__(self, address: Address) -> None:
+        self._servers = Servers(address, PATIENCE_SECONDS)
         self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._live, name="leases in redis", daemon=True)
 
-    def scripts(self, name: str, calls: list[tuple[Any, ...]]) -> list[Any]:
-        """Run a script for each of several keys, those of a server sent as one.
+    def scripts(self, name: str, calls: list[tuple[Any, ...]]) -> list[Answer]:
+        """Run a script, which may be run twice, for each of several keys; not on the thread's own loop.
 
         Args:
             calls: key, then the script's arguments.
 
-        Returns:
-            Their answers, errors among them as values.
-
         Raises:
-            OSError, LinkLost
+            StoreError
         """
-        by_place: dict[Place, list[int]] = {}
-        for number, (key, *_) in enumerate(calls):
-            by_place.setdefault(self._servers.place(key), []).append(number)
-        answers: list[Any] = [None] * len(calls)
+
+        async def run() -> list[Answer]:
+            return await asyncio.gather(*(self._servers.script(name, (key,), *args) for key, *args in calls))
+
+        return asyncio.run_coroutine_threadsafe(run(), self._running()).result()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            for place, numbers in by_place.items():
-                found = self._at(place, name, [(1, *calls[n]) for n in numbers])
-                for number, answer in zip(numbers, found, strict=True):
-                    answers[number] = answer
-        return answers
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread.start()
+            return self._loop
 
-    def _at(self, place: Place, name: str, calls: list[tuple[Any, ...]]) -> list[Any]:
-        known = place in self._links
-        try:
-            return self._send(place, name, calls)
-        except (OSError, LinkLost):
-            self._drop(place)
-            if not known:
-                raise
-        return self._send(place, name, calls)  # a renewal may be sent twice
-
-    def _send(self, place: Place, name: str, calls: list[tuple[Any, ...]]) -> list[Any]:
-        link = self._links.get(place)
-        if link is None:
-            link = self._links[place] = _BlockingLink(self._servers, place)
-        scripts = self._servers.scripts
-        answers = link.call([(*scripts.call(name), *call) for call in calls])
-        if any(isinstance(a, hiredis.ReplyError) and has_code(a, UNKNOWN) for a in answers):
-            link.call([scripts.load(name)])
-            answers = link.call([(*scripts.call(name), *call) for call in calls])
-        return answers
-
-    def _drop(self, place: Place) -> None:
-        link = self._links.pop(place, None)
-        if link is not None:
-            link.close()
+    def _live(self) -> None:
+        assert self._loop is not None
+        with contextlib.closing(self._loop):
+            self._loop.run_forever()
+            self._loop.run_until_complete(self._servers.close())
 
     def close(self) -> None:
-        with self._lock:
-            for place in list(self._links):
-                self._drop(place)
-
-
-class _BlockingLink:
-    def __init__(self, servers: Servers, place: Place) -> None:
-        self._socket = socket.create_connection(place, timeout=SECONDS)
-        tls = servers.address.tls
-        if tls is not None:
-            self._socket = tls.wrap_socket(self._socket, server_hostname=place[0])
-        self._reader = new_reader()
-        for answer in self.call(servers.greeting()):
-            if isinstance(answer, hiredis.ReplyError):
-                raise LinkLost(str(answer))
-
-    def call(self, commands: list[Any]) -> list[Any]:
-        self._socket.sendall(b"".join(pack(command) for command in commands))
-        answers: list[Any] = []
-        while len(answers) < len(commands):
-            answer = self._reader.gets()
-            if answer is not False:
-                answers.append(answer)
-                continue
-            data = self._socket.recv(65_536)
-            if not data:
-                raise LinkLost("the server closed the connection")
-            self._reader.feed(data)
-        return answers
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.close()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()

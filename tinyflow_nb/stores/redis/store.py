@@ -12,8 +12,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-import hiredis
-
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.errors import InvalidOperation, StoreError
 from tinyflow_nb.model.commit import Claim, Commit, NewRun, Outcome
@@ -27,15 +25,13 @@ from tinyflow_nb.ports import Clock, RunHeader
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.redis import decoding, encoding
 from tinyflow_nb.stores.redis.address import parse
-from tinyflow_nb.stores.redis.blocking import BlockingLinks
+from tinyflow_nb.stores.redis.blocking import BlockingCalls
 from tinyflow_nb.stores.redis.dead_letters import Cemetery
 from tinyflow_nb.stores.redis.definitions import Definitions
 from tinyflow_nb.stores.redis.large import Large, LargeValues, is_reference
-from tinyflow_nb.stores.redis.link import LinkLost
 from tinyflow_nb.stores.redis.roster import Workers
 from tinyflow_nb.stores.redis.server_time import ServerTime
 from tinyflow_nb.stores.redis.servers import Servers
-from tinyflow_nb.stores.redis.told import plainly
 from tinyflow_nb.stores.redis.unsent import UnsentEvents
 from tinyflow_nb.stores.redis.watching import Watching
 
@@ -76,7 +72,8 @@ class RedisStore:
         Raises:
             SettingsError
         """
-        self._servers = Servers(parse(address))
+        where = parse(address)
+        self._servers = Servers(where)
         self._clock = clock
         self._time = ServerTime()
         self._fixed = not isinstance(clock, SystemClock)
@@ -85,7 +82,7 @@ class RedisStore:
         self._retention = retention
         self._shapes: dict[str, tuple[Shape, list[Any]]] = {}
         self._large = LargeValues(self._servers)
-        self._threads = BlockingLinks(self._servers)
+        self._threads = BlockingCalls(where)
         self._definitions = Definitions(self._servers, clock)
         self._watching = Watching(self._servers, self._origin, key_of, self._fixed_now)
         self.put = self._definitions.put
@@ -108,7 +105,7 @@ class RedisStore:
     async def start(self, stack: AsyncExitStack) -> None:
         await self._servers.open(stack)
         stack.callback(self._threads.close)
-        stack.callback(self._watching.close)
+        stack.push_async_callback(self._watching.close)
         await self._definitions.check_schema()
         if not self._fixed:
             sent = time.monotonic()
@@ -196,13 +193,8 @@ class RedisStore:
             for run, mine in by_run.items()
         ]
         lost: list[tuple[str, str, int]] = []
-        try:
-            for mine, answer in zip(by_run.values(), self._threads.scripts("renew", calls), strict=True):
-                if isinstance(answer, hiredis.ReplyError):
-                    raise answer
-                lost += [mine[position - 1] for position in answer]
-        except (OSError, LinkLost, hiredis.HiredisError) as e:
-            raise plainly(str(self._servers.address), e) from e
+        for mine, positions in zip(by_run.values(), self._threads.scripts("renew", calls), strict=True):
+            lost += [mine[position - 1] for position in positions]
         return lost
 
     # ------------------------------------------------------------------ reading

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from tinyflow_nb.errors import StoreDamaged, StoreError
+from redis.asyncio.sentinel import MasterNotFoundError
+from redis.exceptions import RedisClusterException
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-TRANSIENT = ("LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "BUSY ")
-"""Answers of a server that changed nothing and will do it a little later."""
+from tinyflow_nb.errors import StoreError
+
+_LATER = ("LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "BUSY ")
+TRANSIENT: dict[str, tuple[str, ...]] = {
+    "single": _LATER, "cluster": (*_LATER, "MOVED", "ASK", "READONLY"), "sentinel": (*_LATER, "READONLY"),
+}  # fmt: skip
+"""By kind of address, answers of a server that changed nothing: it, or one that has taken over from it,
+will do it a little later."""
 UNKNOWN = ("NOSCRIPT", "ERR Function not found", "ERR unknown command")
 """Answers of a server that does not know a script: it is new, or forgot, or is older than functions."""
-ELSEWHERE: dict[str, tuple[str, ...]] = {
-    "single": (), "cluster": ("MOVED", "ASK", "READONLY"), "sentinel": ("READONLY",)
-}  # fmt: skip
-"""By kind of address, answers of a server that another has taken over from."""
-DAMAGE = ("WRONGTYPE", "ERR ")
-"""Answers to what a script finds at the keys of one run."""
-CROWDED = ("ERR max number of clients",)
 
 _PLAIN = {
     "NOAUTH": "wants a password: redis://user:password@host",
@@ -32,23 +33,29 @@ _PLAIN = {
 }
 
 
-def has_code(answer: Exception, codes: tuple[str, ...]) -> bool:
+def has_code(error: Exception, codes: tuple[str, ...]) -> bool:
     """An error within a script carries its code inside the text on older servers."""
-    text = str(answer)
-    if not codes:
-        return False
+    text = _text(error)
     return text.startswith(codes) or any(f"-{code}" in text for code in codes)
 
 
-def plainly(where: str, error: BaseException) -> StoreError:
+def _text(error: Exception) -> str:
+    """As Redis gave it: redis-py keeps the code of some errors apart."""
+    code = getattr(error, "status_code", None)
+    return f"{code} {error}" if code else str(error)
+
+
+def plainly(where: str, error: Exception) -> StoreError:
     """Nothing was changed, or it is known from the next answer."""
     for code, meaning in _PLAIN.items():
-        if isinstance(error, Exception) and has_code(error, (code,)):
+        if has_code(error, (code,)):
             return StoreError(f"{where} {meaning}")
-    if isinstance(error, ConnectionRefusedError):
+    if isinstance(error, MasterNotFoundError):
+        return StoreError(f"{where}: no Sentinel that answers knows the master ({error})")
+    if isinstance(error, RedisClusterException):
+        return StoreError(f"{where} {_PLAIN['CLUSTERDOWN']} ({error})")
+    if isinstance(error.__context__, ConnectionRefusedError):
         return StoreError(f"{where}: nothing answers there; start Redis, or mend the address")
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | RedisTimeoutError):
         return StoreError(f"{where} does not answer")
-    if isinstance(error, Exception) and has_code(error, DAMAGE) and not has_code(error, CROWDED):
-        return StoreDamaged(f"{where}: {error}")
     return StoreError(f"{where}: {error}")

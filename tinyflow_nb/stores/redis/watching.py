@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import hiredis
+from redis.asyncio import Connection
 
-from tinyflow_nb.stores.redis.link import Link, LinkLost
-from tinyflow_nb.stores.redis.servers import Servers
+from tinyflow_nb.stores.redis.servers import TROUBLE, Servers
 from tinyflow_nb.stores.redis.told import plainly
+
+log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 60.0
 """How long a run is watched before that is said again."""
@@ -34,7 +36,7 @@ class Watching:
         self._origin = origin
         self._key_of = key_of
         self._fixed_now = fixed_now
-        self._link: Link | None = None
+        self._hearing: asyncio.Task[None] | None = None
         self._until: dict[str, float] = {}
         """By run, when it is to be said again that it is watched."""
         self._heard: dict[str, int] = {}
@@ -87,22 +89,30 @@ class Watching:
         return {run for run, seq in newest if seq is None or seq > runs.get(run, seq)}
 
     async def _listen(self) -> None:
-        if self._link is not None and self._link.alive:
+        if self._hearing is not None and not self._hearing.done():
             return
         self._until.clear()  # what was told meanwhile was not heard
         try:
-            self._link = await self._servers.new_link(heard=self._hear)
-            answer = await self._link.call("SUBSCRIBE", f"tf:watch:{self._origin}")
-        except (OSError, TimeoutError, LinkLost, hiredis.HiredisError) as e:
+            connection = await self._servers.connection("")
+            await connection.send_command("SUBSCRIBE", f"tf:watch:{self._origin}", check_health=False)
+            await connection.read_response()
+        except TROUBLE as e:
             raise plainly(str(self._servers.address), e) from e
-        if isinstance(answer, hiredis.ReplyError):
-            raise plainly(str(self._servers.address), answer)
+        self._hearing = asyncio.get_running_loop().create_task(self._hear(connection))
 
-    def _hear(self, message: list[Any]) -> None:
-        seq, _, run = message[2].partition(" ")
-        self._heard[run] = max(self._heard.get(run, 0), int(seq))
-        self._news.set()
+    async def _hear(self, connection: Connection) -> None:
+        try:
+            while True:
+                _, _, told = await connection.read_response(timeout=math.inf)
+                seq, _, run = told.partition(" ")
+                self._heard[run] = max(self._heard.get(run, 0), int(seq))
+                self._news.set()
+        except TROUBLE as e:
+            log.info("what others change is not heard until the next look: %s", e)
+        finally:
+            await connection.disconnect(nowait=True)
 
-    def close(self) -> None:
-        if self._link is not None:
-            self._link.close()
+    async def close(self) -> None:
+        if self._hearing is not None:
+            self._hearing.cancel()
+            await asyncio.gather(self._hearing, return_exceptions=True)
