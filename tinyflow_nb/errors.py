@@ -119,6 +119,10 @@ class DepthExceeded(TinyflowError):
     """Chains in chains, deeper than the setting `max_depth` allows."""
 
 
+class DeprecatedChain(UserWarning):
+    """A chain that is used should not be any more; the warning says why."""
+
+
 class UnknownRun(TinyflowError):
     """No run of that id is in this store."""
 

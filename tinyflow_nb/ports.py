@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
     from tinyflow_nb.model.events import Event
     from tinyflow_nb.model.lanes import Carried
+    from tinyflow_nb.model.registry import RegistryEntry
     from tinyflow_nb.model.shape import Shape
     from tinyflow_nb.model.signature import SignedDefinition, Signature
     from tinyflow_nb.model.state import ChainState, RunPage
@@ -39,7 +40,7 @@ class Clock(Protocol):
 
 
 class DefinitionStore(Protocol):
-    """Definitions by content hash, and the names and versions that point to them."""
+    """Definitions by content hash, and the log of what happened to the names that point to them."""
 
     async def put(self, definition: ChainDefinition, signature: Signature) -> None:
         """Keep it under its hash, with the signature beside those of other signers and other names; one
@@ -59,20 +60,16 @@ class DefinitionStore(Protocol):
         """Every signature of it, each with the very text it was put with; in no order, and unchecked."""
         ...
 
-    async def publish(self, name: str, hash: str) -> int:
-        """Make it the current version of `name`, atomically; returns the version.
+    async def log(self, after: int = 0) -> list[RegistryEntry]:
+        """What happened to the published chains, in order, without the first `after` entries."""
+        ...
 
-        Versions count from 1 without gaps; content equal to an older version makes that version
-        current again (SEMANTICS 39). `put` comes first.
+    async def append(self, entries: Sequence[RegistryEntry], epoch: int) -> bool:
+        """Add entries to the log, all or none: False if it has not `epoch` entries any more (SEMANTICS 45).
+
+        A definition that an entry publishes is kept for good; `put` comes first. One that only deleted
+        versions named may be forgotten.
         """
-        ...
-
-    async def resolve(self, name: str, version: int | None) -> tuple[str, int] | None:
-        """(hash, version) of a version, or of the current one for None."""
-        ...
-
-    async def published(self, name: str | None = None) -> list[PublishedVersion]:
-        """Every version of a name, newest first; without a name the current one of each."""
         ...
 
 
@@ -113,6 +110,12 @@ class PublishedVersion(NamedTuple):
     hash: str
     at: float
     current: bool
+    who: str = ""
+    origin: str = ""
+    """Where it was published: a notebook's or file's path."""
+    labels: tuple[str, ...] = ()
+    deprecated: str = ""
+    """Why it should not be used any more."""
 
 
 class StateStore(Protocol):

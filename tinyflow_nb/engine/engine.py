@@ -22,6 +22,7 @@ from tinyflow_nb.engine.nesting import Hands, Nesting
 from tinyflow_nb.engine.plan import Plan
 from tinyflow_nb.engine.poison import Guard
 from tinyflow_nb.engine.presence import Presence
+from tinyflow_nb.engine.publishing import Publishing
 from tinyflow_nb.engine.recovery import Recovery
 from tinyflow_nb.engine.registry import Registry
 from tinyflow_nb.engine.streams import Streams
@@ -91,6 +92,7 @@ class Engine:
         """
         self.trust = trust or UserTrust()
         self.registry = Registry(definitions, states.now, self.trust)
+        self._publishing = Publishing(self.registry, states.now)
         self.bus = events or EventBus()
         self._store = states
         self._scheduler = scheduler

@@ -14,7 +14,7 @@ from typing import Any
 from tinyflow_nb.engine.answers import answer_step
 from tinyflow_nb.engine.below import events_below
 from tinyflow_nb.engine.bus import Listener, is_chain_error, is_node_error, is_output
-from tinyflow_nb.engine.engine import Engine
+from tinyflow_nb.engine.chains import Chains
 from tinyflow_nb.engine.figures import figures_of
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
 from tinyflow_nb.engine.monitoring import messages_of
@@ -52,7 +52,7 @@ DEFAULT_TIMEOUT = 180.0
 """Seconds `execute` waits for a result."""
 
 
-class ChainExecutor(Engine):
+class ChainExecutor(Chains):
     """The engine's one public face. Every part is a port and can be replaced by one's own.
 
     Use it as `async with`; `connect()` builds one.
@@ -399,46 +399,6 @@ class ChainExecutor(Engine):
             if not page.next:
                 return forgotten
             cursor = page.next
-
-    # ------------------------------------------------------------------ chains
-
-    async def publish(self, definition: ChainDefinition | str) -> str:
-        """Make it the current version of its name; gives `name@N`, the same for the same content."""
-        return await self.registry.publish(definition)
-
-    async def chains(self, name: str | None = None) -> list[PublishedVersion]:
-        """The current version of each published name, or every version of one, newest first."""
-        return await self.registry.published(name)
-
-    async def definition(self, chain: Chain) -> ChainDefinition:
-        """Raises UnknownChain."""
-        return (await self.registry.resolve(chain)).definition
-
-    async def review(self, what: str) -> Review:
-        """What to read before trusting a published chain, or the one of a run: nothing of it is executed.
-
-        Args:
-            what: `name`, `name@3`, or a run's id.
-
-        Raises:
-            UnknownChain
-            DefinitionError: what the store has is no definition any more.
-        """
-        header = await self._store.header(what)
-        if header is not None:
-            name = header.chain.partition("@")[0]
-            return await self.registry.vetting.review(header.definition, name, what)
-        definition, ref = await self.registry.resolve(what)
-        return await self.registry.vetting.review(definition.hash, definition.name, ref)
-
-    async def vouch(self, review: Review) -> None:
-        """Sign with one's own key what was reviewed: who trusts that key executes it from then on.
-
-        Raises:
-            NotTrusted: that key is revoked.
-            DefinitionError: what was reviewed contradicts itself.
-        """
-        await self.registry.vetting.vouch(review)
 
     # ------------------------------------------------------------------ listeners
 

@@ -1,18 +1,23 @@
-"""The registry: from what a caller names to the definition it means, and publishing."""
+"""The registry: from what a caller names to the definition it means."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from tinyflow_nb.engine.registry_index import RegistryIndex, Version
 from tinyflow_nb.engine.vetting import Vetting
-from tinyflow_nb.errors import UnknownChain
+from tinyflow_nb.errors import DeprecatedChain, UnknownChain
 from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.reference import Reference
+from tinyflow_nb.model.registry import RegistryEntry
+from tinyflow_nb.model.signature import Signature, SignedDefinition
 from tinyflow_nb.ports import DefinitionStore, PublishedVersion, Trust
 
 Chain = str | ChainDefinition
-"""`name`, `name@3`, a definition, or a definition's JSON."""
+"""`name`, `name@3`, `name@label`, a definition, or a definition's JSON."""
 KEPT = 256
 
 
@@ -23,17 +28,43 @@ class Resolved(NamedTuple):
 
 
 class Registry:
+    """Reads the registry; `Publishing` changes it."""
+
     def __init__(self, store: DefinitionStore, now: Callable[[], float], trust: Trust) -> None:
         self._store = store
-        self.vetting = Vetting(store, trust, now)
+        self._index = RegistryIndex()
+        self.vetting = Vetting(store, trust, now, self.published)
         self._kept: dict[str, ChainDefinition] = {}
         """Definitions by hash, to look at: content that can't change, so it is not state."""
+
+    async def index(self) -> RegistryIndex:
+        """The registry as it is now."""
+        self._index.apply(await self._store.log(self._index.epoch))
+        return self._index
+
+    async def log(self) -> list[RegistryEntry]:
+        """Everything that happened to the published chains, oldest first."""
+        return await self._store.log()
+
+    async def signatures(self, hash: str) -> list[SignedDefinition]:
+        """Of a definition; unchecked."""
+        return await self._store.signed(hash)
+
+    async def put(self, definition: ChainDefinition, signature: Signature) -> None:
+        """Keep a definition with somebody's signature, checked before."""
+        await self._store.put(definition, signature)
+
+    async def append(self, entries: list[RegistryEntry], epoch: int) -> bool:
+        """Add entries if nothing has changed since `epoch`."""
+        return await self._store.append(entries, epoch)
+
+    # ------------------------------------------------------------------ from a reference to a definition
 
     async def submit(self, chain: Chain) -> Resolved:
         """The definition to run, kept in the store: signed here if it is given, else trusted here.
 
         Raises:
-            UnknownChain: no such name or version.
+            UnknownChain: no such name, version or label.
             DefinitionError: its JSON is wrong.
             NotTrusted: it is published by somebody who is not trusted here.
         """
@@ -48,25 +79,29 @@ class Registry:
         """The definition that is meant, to look at: it may be anybody's, so nothing of it may be executed.
 
         Raises:
-            UnknownChain: no such name or version.
+            UnknownChain: no such name, version or label.
             DefinitionError: its JSON is wrong.
         """
         if isinstance(chain, ChainDefinition):
             return Resolved(chain, chain.short_ref)
         if _is_json(chain):
             return await self.resolve(ChainDefinition.from_json(chain))
-        name, _, version = chain.partition("@")
-        if version and not version.isdecimal():
-            raise UnknownChain(f"{chain!r}: a version is a number, as in {name}@2")
-        found = await self._store.resolve(name, int(version) if version else None)
-        if found is None:
-            raise UnknownChain(await self._unknown(name, version))
-        hash, number = found
-        definition = await self.get(hash)
-        if definition.name != name:  # the same content may be published under several names
-            definition = definition.model_copy(update={"name": name})
+        version = await self.version(chain)
+        if version.deprecated:
+            told = f"{version.ref} is deprecated: {version.deprecated}"
+            warnings.warn(told, DeprecatedChain, stacklevel=2)
+        definition = await self.get(version.hash)
+        if definition.name != version.name:  # the same content may be published under several names
+            definition = definition.model_copy(update={"name": version.name})
             self.vetting.looked_at(definition)
-        return Resolved(definition, f"{name}@{number}")
+        return Resolved(definition, version.ref)
+
+    async def version(self, ref: str) -> Version:
+        """Raises UnknownChain: no such name, version or label."""
+        found = (await self.index()).find(ref)
+        if found is None:
+            raise UnknownChain(self._unknown(ref))
+        return found
 
     async def get(self, hash: str) -> ChainDefinition:
         """A definition to look at. Raises UnknownChain if the store does not have it."""
@@ -79,34 +114,49 @@ class Registry:
             self._remember(definition)
         return definition
 
-    async def publish(self, chain: ChainDefinition | str) -> str:
-        """Make it the current version of its name; returns `name@N`.
-
-        Raises:
-            DefinitionError: the text is no definition.
-            NotTrusted: it was taken from the store, and is not trusted here.
-        """
-        definition = ChainDefinition.from_json(chain) if isinstance(chain, str) else chain
-        await self.vetting.submit(definition)
-        return f"{definition.name}@{await self._store.publish(definition.name, definition.hash)}"
-
     async def published(self, name: str | None = None) -> list[PublishedVersion]:
-        return await self._store.published(name)
+        """Every version of a name, newest first; without a name the current one of each."""
+        index = await self.index()
+        if name is not None:
+            versions = sorted(index.names[name].versions.values(), key=_newest) if name in index.names else []
+        else:
+            versions = [found for n in sorted(index.names) if (found := index.find(n)) is not None]
+        return [_row(index, version) for version in versions]
 
     def _remember(self, definition: ChainDefinition) -> None:
         self._kept[definition.hash] = definition
         if len(self._kept) > KEPT:
             del self._kept[next(iter(self._kept))]
 
-    async def _unknown(self, name: str, version: str) -> str:
-        if version:
-            versions = await self._store.published(name)
-            if versions:
-                return f"{name} has no version {version}; its newest is {versions[0].version}"
-        names = [p.name for p in await self._store.published()]
-        close = get_close_matches(name, names, 1)
-        hint = f"did you mean {close[0]!r}?" if close else "publish it first: %tinyflow publish " + name
-        return f"no chain {name!r} is published here; {hint}"
+    def _unknown(self, ref: str) -> str:
+        parsed = Reference.parse(ref)
+        if parsed is None:
+            return f"{ref!r} is no reference to a chain: write name, name@2 or name@label"
+        name = self._index.names.get(parsed.name)
+        if name is None or not name.versions:
+            close = get_close_matches(parsed.name, [n for n, found in self._index.names.items() if found.current], 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"publish it first: %tinyflow publish {parsed.name}"
+            return f"no chain {parsed.name!r} is published here; {hint}"
+        if parsed.label:
+            close = get_close_matches(parsed.label, name.labels, 1)
+            known = f"did you mean {parsed.name}@{close[0]}?" if close else (
+                f"its labels are {', '.join(sorted(name.labels)) or 'none'}"
+            )  # fmt: skip
+            return f"{parsed.name} has no label {parsed.label!r}; {known}"
+        if 0 < (parsed.version or 0) <= name.newest:
+            return f"{ref} was deleted; {parsed.name}@{name.current} is the current version"
+        return f"{parsed.name} has no version {parsed.version}; its newest is {max(name.versions)}"
+
+
+def _newest(version: Version) -> int:
+    return -version.number
+
+
+def _row(index: RegistryIndex, version: Version) -> PublishedVersion:
+    return PublishedVersion(
+        version.name, version.number, version.hash, version.at, index.is_current(version), version.who,
+        version.origin, tuple(index.labels_of(version)), version.deprecated,
+    )  # fmt: skip
 
 
 def _is_json(chain: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from tinyflow_nb.errors import DefinitionError, NotTrusted, Problem, UnknownChai
 from tinyflow_nb.language import hash_of, load
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.signature import Signature, SignedDefinition, digest_of
-from tinyflow_nb.ports import DefinitionStore, Doubt, Trust
+from tinyflow_nb.ports import DefinitionStore, Doubt, PublishedVersion, Trust
 from tinyflow_nb.trust.review import Review, changes, shortened
 
 PUT_SECONDS = 3600.0
@@ -40,8 +40,16 @@ class Judged(NamedTuple):
 
 
 class Vetting:
-    def __init__(self, store: DefinitionStore, trust: Trust, now: Callable[[], float]) -> None:
+    def __init__(
+        self, store: DefinitionStore, trust: Trust, now: Callable[[], float],
+        versions: Callable[[str], Awaitable[list[PublishedVersion]]],
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            versions: the published ones of a name, newest first.
+        """
         self._store = store
+        self._versions = versions
         self._trust = trust
         self._now = now
         self._epoch = -1
@@ -177,7 +185,7 @@ class Vetting:
         return Judged(signature, definition, self._trust.distrust(signature, definition))
 
     async def _newest_trusted(self, hash: str, name: str) -> tuple[ChainDefinition | None, str]:
-        versions = await self._store.published(name)
+        versions = await self._versions(name)
         for version in versions[:VERSIONS_LOOKED_AT]:
             best = await self._judge(version.hash, name) if version.hash != hash else None
             if best is not None and best.doubt is None:

@@ -12,12 +12,13 @@ from tinyflow_nb.model.commit import Commit, NewRun, Outcome, RawEvent
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event
 from tinyflow_nb.model.lanes import Carried
+from tinyflow_nb.model.registry import RegistryEntry
 from tinyflow_nb.model.shape import Shape
 from tinyflow_nb.model.signature import Signature, SignedDefinition
 from tinyflow_nb.model.state import ChainState, RunPage
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import Clock, PublishedVersion, RunHeader, WorkerInfo
+from tinyflow_nb.ports import Clock, RunHeader, WorkerInfo
 from tinyflow_nb.stores.chunks import ChunkLog
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.run_image import RunImage
@@ -40,8 +41,7 @@ class MemoryStore:
         self._chunks: dict[str, ChunkLog] = {}
         self._definitions: dict[str, str] = {}
         self._signed: dict[str, dict[tuple[str, str], tuple[str, str]]] = {}
-        self._versions: dict[str, list[tuple[str, float]]] = {}
-        self._current: dict[str, int] = {}
+        self._log: list[str] = []
         self._workers: dict[str, tuple[WorkerInfo, float]] = {}
 
     async def start(self, stack: AsyncExitStack) -> None: ...
@@ -61,26 +61,14 @@ class MemoryStore:
     async def signed(self, hash: str) -> list[SignedDefinition]:
         return readable(self._signed.get(hash, {}).values())
 
-    async def publish(self, name: str, hash: str) -> int:
-        versions = self._versions.setdefault(name, [])
-        known = [number for number, (h, _) in enumerate(versions, 1) if h == hash]
-        if not known:
-            versions.append((hash, self.now()))
-        self._current[name] = known[0] if known else len(versions)
-        return self._current[name]
+    async def log(self, after: int = 0) -> list[RegistryEntry]:
+        return [RegistryEntry.from_json(text) for text in self._log[after:]]
 
-    async def resolve(self, name: str, version: int | None) -> tuple[str, int] | None:
-        number = self._current.get(name, 0) if version is None else version
-        versions = self._versions.get(name, [])
-        return (versions[number - 1][0], number) if 1 <= number <= len(versions) else None
-
-    async def published(self, name: str | None = None) -> list[PublishedVersion]:
-        every = [
-            PublishedVersion(n, number, hash, at, number == self._current[n])
-            for n, versions in sorted(self._versions.items())
-            for number, (hash, at) in reversed(list(enumerate(versions, 1)))
-        ]
-        return [p for p in every if (p.current if name is None else p.name == name)]
+    async def append(self, entries: Sequence[RegistryEntry], epoch: int) -> bool:
+        if len(self._log) != epoch:
+            return False
+        self._log += [entry.to_json() for entry in entries]
+        return True
 
     # ------------------------------------------------------------------ runs
 

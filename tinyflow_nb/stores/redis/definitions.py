@@ -1,15 +1,20 @@
-"""Definitions, names and versions in Redis: all in one slot, so that publishing is one script."""
+"""Definitions, and the registry's log, in Redis: all in one slot, so that publishing is one script."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tinyflow_nb.errors import StoreError
 from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.registry import RegistryEntry
 from tinyflow_nb.model.signature import Signature, SignedDefinition
-from tinyflow_nb.ports import Clock, PublishedVersion
 from tinyflow_nb.stores.redis.servers import Servers
 from tinyflow_nb.stores.signatures import definition_of, readable
 
 PREFIX = "tf:{reg}"
+LOG = f"{PREFIX}:log"
+PUBLISHED = f"{PREFIX}:published"
+"""The hash of each published version: those definitions stay."""
 SCHEMA = 1
 UNPUBLISHED_SECONDS = 90 * 86_400
 """How long a definition nobody published is kept after somebody used it; live runs use theirs."""
@@ -18,9 +23,8 @@ UNPUBLISHED_SECONDS = 90 * 86_400
 class Definitions:
     """The DefinitionStore's part of the Redis store."""
 
-    def __init__(self, servers: Servers, clock: Clock) -> None:
+    def __init__(self, servers: Servers) -> None:
         self._servers = servers
-        self._clock = clock
 
     async def check_schema(self) -> None:
         """Raises StoreError: the data are of a newer version; they were only read."""
@@ -53,37 +57,23 @@ class Definitions:
         """A live run uses it."""
         await self._servers.script("keep", _keys(hash), UNPUBLISHED_SECONDS)
 
-    async def publish(self, name: str, hash: str) -> int:
-        keys = (*_keys(hash), _versions(name), f"{PREFIX}:names")
-        version = await self._servers.script("publish", keys, name, hash, repr(self._clock.now()))
-        if not version:
-            raise StoreError(f"the definition #{hash[:8]} of {name} is not in {self._servers.address}")
-        return int(version)
+    async def log(self, after: int = 0) -> list[RegistryEntry]:
+        texts = await self._servers.call(LOG, "LRANGE", LOG, after, -1)
+        return [RegistryEntry.from_json(text) for text in texts]
 
-    async def resolve(self, name: str, version: int | None) -> tuple[str, int] | None:
-        found = {p.version: p for p in await self._versions(name)}
-        for published in found.values():
-            if published.version == version or (version is None and published.current):
-                return published.hash, published.version
-        return None
-
-    async def published(self, name: str | None = None) -> list[PublishedVersion]:
-        if name is not None:
-            return await self._versions(name)
-        key = f"{PREFIX}:names"
-        names = sorted(await self._servers.call(key, "SMEMBERS", key))
-        return [p for n in names for p in await self._versions(n) if p.current]
-
-    async def _versions(self, name: str) -> list[PublishedVersion]:
-        key = _versions(name)
-        flat = await self._servers.call(key, "HGETALL", key)
-        facts = dict(zip(flat[::2], flat[1::2], strict=True))
-        found = []
-        for number in range(int(facts.get("newest", 0)), 0, -1):
-            at, _, hash = facts[str(number)].partition(" ")
-            current = facts["current"] == str(number)
-            found.append(PublishedVersion(name, number, hash, float(at), current))
-        return found
+    async def append(self, entries: Sequence[RegistryEntry], epoch: int) -> bool:
+        hashes = [entry.hash for entry in entries if entry.kind == "publish"]
+        keys = (LOG, PUBLISHED, *(key for hash in hashes for key in _keys(hash)))
+        deleted = [f"{e.name}@{e.version}" for e in entries if e.kind == "delete"]
+        published = [part for e in entries if e.kind == "publish" for part in (f"{e.name}@{e.version}", e.hash)]
+        args = (
+            epoch, UNPUBLISHED_SECONDS, len(published), *published, len(deleted), *deleted,
+            *(entry.to_json() for entry in entries),
+        )  # fmt: skip
+        answer = await self._servers.script("publish", keys, *args)
+        if answer < 0:
+            raise StoreError(f"a definition that is to be published is not in {self._servers.address}")
+        return bool(answer)
 
 
 def _keys(hash: str) -> tuple[str, str]:
@@ -93,7 +83,3 @@ def _keys(hash: str) -> tuple[str, str]:
 
 def _signatures(hash: str) -> str:
     return f"{PREFIX}:d:{hash}:signatures"
-
-
-def _versions(name: str) -> str:
-    return f"{PREFIX}:v:{name}"

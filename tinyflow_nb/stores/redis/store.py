@@ -83,14 +83,13 @@ class RedisStore:
         self._shapes: dict[str, tuple[Shape, list[Any]]] = {}
         self._large = LargeValues(self._servers)
         self._threads = BlockingCalls(where)
-        self._definitions = Definitions(self._servers, clock)
+        self._definitions = Definitions(self._servers)
         self._watching = Watching(self._servers, self._origin, key_of, self._fixed_now)
         self.put = self._definitions.put
         self.get = self._definitions.get
         self.signed = self._definitions.signed
-        self.publish = self._definitions.publish
-        self.resolve = self._definitions.resolve
-        self.published = self._definitions.published
+        self.log = self._definitions.log
+        self.append = self._definitions.append
         self.watch = self._watching.watch
         self._workers = Workers(self._servers, self._fixed_now)
         self.report = self._workers.report

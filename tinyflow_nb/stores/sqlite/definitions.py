@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.registry import RegistryEntry
 from tinyflow_nb.model.signature import Signature, SignedDefinition
-from tinyflow_nb.ports import Clock, PublishedVersion
+from tinyflow_nb.ports import Clock
 from tinyflow_nb.stores.signatures import definition_of, readable
 from tinyflow_nb.stores.sqlite.database import Database
 
@@ -45,34 +48,24 @@ class Definitions:
         rows = await self._database.read(lambda: self._execute(sql, (hash,)).fetchall())
         return readable(rows)
 
-    async def publish(self, name: str, hash: str) -> int:
-        def write() -> int:
-            sql = "SELECT version FROM versions WHERE name=? AND hash=?"
-            row = self._execute(sql, (name, hash)).fetchone()
-            if row is None:
-                sql = "SELECT coalesce(max(version), 0) + 1 FROM versions WHERE name=?"
-                row = self._execute(sql, (name,)).fetchone()
-                self._execute("INSERT INTO versions VALUES(?,?,?,?)", (name, row[0], hash, self._clock.now()))
-            self._execute("INSERT OR REPLACE INTO current VALUES(?,?)", (name, row[0]))
-            return int(row[0])
+    async def log(self, after: int = 0) -> list[RegistryEntry]:
+        sql = "SELECT body FROM registry WHERE n > ? ORDER BY n"
+        rows = await self._database.read(lambda: self._execute(sql, (after,)).fetchall())
+        return [RegistryEntry.from_json(body) for (body,) in rows]
+
+    async def append(self, entries: Sequence[RegistryEntry], epoch: int) -> bool:
+        def write() -> bool:
+            (newest,) = self._execute("SELECT coalesce(max(n), 0) FROM registry").fetchone()
+            if newest != epoch:
+                return False
+            for n, entry in enumerate(entries, epoch + 1):
+                self._execute("INSERT INTO registry VALUES(?,?)", (n, entry.to_json()))
+                if entry.kind == "publish":
+                    row = (entry.name, entry.version, entry.hash)
+                    self._execute("INSERT INTO published VALUES(?,?,?)", row)
+                elif entry.kind == "delete":
+                    sql = "DELETE FROM published WHERE name=? AND version=?"
+                    self._execute(sql, (entry.name, entry.version))
+            return True
 
         return await self._database.run(write)
-
-    async def resolve(self, name: str, version: int | None) -> tuple[str, int] | None:
-        sql = (
-            "SELECT hash, version FROM versions WHERE name=:name"
-            " AND version=coalesce(:version, (SELECT version FROM current WHERE name=:name))"
-        )
-        given = {"name": name, "version": version}
-        row = await self._database.read(lambda: self._execute(sql, given).fetchone())
-        return (row[0], row[1]) if row else None
-
-    async def published(self, name: str | None = None) -> list[PublishedVersion]:
-        sql = (
-            "SELECT v.name, v.version, v.hash, v.at, v.version = c.version FROM versions v"
-            " JOIN current c ON c.name = v.name WHERE "
-            + ("v.name=:name" if name is not None else "v.version = c.version")
-            + " ORDER BY v.name, v.version DESC"
-        )
-        rows = await self._database.read(lambda: self._execute(sql, {"name": name}).fetchall())
-        return [PublishedVersion(n, v, h, at, bool(current)) for n, v, h, at, current in rows]

@@ -37,6 +37,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE signatures(hash TEXT, signer TEXT, name TEXT, record TEXT NOT NULL, body TEXT,"
         " PRIMARY KEY(hash, signer, name)) WITHOUT ROWID",
     ),
+    (  # 2 -> 3; the registry becomes a log, in which no chain referred to others yet
+        "CREATE TABLE registry(n INTEGER PRIMARY KEY, body TEXT NOT NULL)",
+        "CREATE TABLE published(name TEXT, version INTEGER, hash TEXT NOT NULL, PRIMARY KEY(name, version))"
+        " WITHOUT ROWID",
+        "INSERT INTO published SELECT name, version, hash FROM versions",
+        "INSERT INTO registry(body) SELECT json_array('publish', name, version, at, '', '', hash, json('[]'),"
+        " '', '') FROM versions ORDER BY name, version",
+        "INSERT INTO registry(body) SELECT json_array('current', name, version, 0, '', '', '', json('[]'),"
+        " '', '') FROM current ORDER BY name",
+        "DROP TABLE versions",
+        "DROP TABLE current",
+        "CREATE INDEX runs_parent ON runs(parent) WHERE parent != ''",
+    ),
 )
 """Statements by the version they start from. Only ever append."""
 

@@ -78,9 +78,8 @@ class SqliteStore:
         self.put = self._definitions.put
         self.get = self._definitions.get
         self.signed = self._definitions.signed
-        self.publish = self._definitions.publish
-        self.resolve = self._definitions.resolve
-        self.published = self._definitions.published
+        self.log = self._definitions.log
+        self.append = self._definitions.append
 
     # ------------------------------------------------------------------ changing runs
 
@@ -337,7 +336,7 @@ class SqliteStore:
             self._images.drop(run)
         self._execute(
             "DELETE FROM definitions WHERE hash NOT IN (SELECT definition FROM runs)"
-            " AND hash NOT IN (SELECT hash FROM versions) AND at < ?",
+            " AND hash NOT IN (SELECT hash FROM published) AND at < ?",
             (self.now() - 86_400.0,),  # one that was just put may be about to be run
         )
         self._execute("DELETE FROM signatures WHERE hash NOT IN (SELECT hash FROM definitions)")
