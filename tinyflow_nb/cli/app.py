@@ -28,6 +28,7 @@ from tinyflow_nb.cli.common import (
     show_problems,
     with_executor,
 )
+from tinyflow_nb.cli.dead import dead
 from tinyflow_nb.cli.doctor import doctor
 from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of, seconds_of
 from tinyflow_nb.cli.monitor import monitor
@@ -63,6 +64,7 @@ app.command()(doctor)
 app.command()(monitor)
 app.command()(delete)
 app.command()(cleanup)
+app.command()(dead)
 
 WHY_SECONDS = 3.0
 """Between looks at whether a run waits for a worker."""
