@@ -143,7 +143,8 @@ async def test_c27_nothing_is_lost_with_a_broker_that_is_killed_and_messages_flo
         assert await total() == 190
         await asyncio.to_thread(services.crash, away, folder=real_services.folder)
         assert await asyncio.gather(*(total() for _ in range(5))) == [190] * 5
-        await asyncio.to_thread(services.up, away, folder=real_services.folder)
+        back = await asyncio.to_thread(services.up, away, folder=real_services.folder)
+        assert back.rocketmq == real_services.rocketmq
         taken = worker.scheduler_counts["taken"]
 
         async def flows() -> bool:
