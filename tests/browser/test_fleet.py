@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -69,21 +68,23 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
         process.wait()
 
 
+@pytest.fixture(params=["redis", "rocketmq"])
+def fleet(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """(store, scheduler)"""
+    if request.param == "redis":
+        return request.getfixturevalue("redis_server").address, "redis"
+    services = request.getfixturevalue("real_services")
+    return services.redis, services.rocketmq
+
+
 def test_b21_started_here_resumed_there_stopped_from_a_third_and_executed_by_two_workers(
-    open_notebook: OpenNotebook, workers: Workers, redis_server: Any, tmp_path: Path
+    open_notebook: OpenNotebook, workers: Workers, fleet: tuple[str, str], tmp_path: Path
 ) -> None:
-    redis_server.ask("FLUSHALL")
-    pids = workers(redis_server.address, "redis")
-    fleet_in_three_notebooks(
-        open_notebook, pids, f"%tinyflow connect {redis_server.address}", "fleet", tmp_path
-    )
-
-
-def fleet_in_three_notebooks(
-    open_notebook: OpenNotebook, pids: set[int], connect: str, name: str, tmp_path: Path
-) -> None:
+    store, scheduler = fleet
+    pids = workers(store, scheduler)
+    name = f"fleet-{scheduler.partition('://')[0]}"
     own_key = f"import os\nos.environ['XDG_DATA_HOME'] = {str(tmp_path / 'user-data')!r}\n"
-    connect = own_key + connect
+    connect = f"{own_key}%tinyflow connect {store} --scheduler {scheduler}"
 
     def open_(part: str, cells: list[str]) -> Page:
         """In time, however busy the machine is with three kernels and two workers."""
@@ -95,6 +96,7 @@ def fleet_in_three_notebooks(
     first.run_all()
     first.until("seen.texts.some((text) => text.includes('left6'))")
     first.until("seen.texts.some((text) => text.includes('right6'))")
+    first.page.locator(".tf-live").scroll_into_view_if_needed()
     first.screenshot(f"{name}-streaming")
     first.page.locator(".tf-form").wait_for()
     first.screenshot(f"{name}-suspended")
@@ -121,12 +123,7 @@ def fleet_in_three_notebooks(
     state = "{n.worker.split(':')[1] for n in run.state.nodes.values() if n.worker}"
     third = open_("third", [connect, f"run = %tinyflow attach {run}\nprint(sorted({state}))", "run.stop()"])
     third.run_all()
-    try:
-        third.until_executed(3)
-    except Exception:
-        print([third.outputs(i) for i in range(4)])
-        third.screenshot("third")
-        raise
+    third.until_executed(3)
     executed_by = {int(pid) for pid in re.findall(r"\d+", third.text(2))}
     assert executed_by == pids, "left and right ran at once, in workers with room for one node each"
     for page, cell in ((first, 2), (second, 2)):
