@@ -12,16 +12,16 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
+    from contextlib import AbstractContextManager, AsyncExitStack
 
-    from tinyflow_nb.model.commit import Commit, NewRun, Outcome, RawEvent
+    from tinyflow_nb.model.commit import Claim, Commit, NewRun, Outcome, RawEvent, Step
     from tinyflow_nb.model.context import ExecutionContext
     from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
     from tinyflow_nb.model.events import Event
     from tinyflow_nb.model.lanes import Carried
     from tinyflow_nb.model.registry import RegistryEntry
     from tinyflow_nb.model.shape import Shape
-    from tinyflow_nb.model.signature import SignedDefinition, Signature
+    from tinyflow_nb.model.signature import Signature, SignedDefinition
     from tinyflow_nb.model.state import ChainState, RunPage
     from tinyflow_nb.model.status import Status
     from tinyflow_nb.model.trigger import DeadLetter, Trigger
@@ -427,6 +427,36 @@ class DeadLetters(Protocol):
 
     async def dig_up(self, trigger: Trigger) -> bool:
         """Have it tried again; False if it is not there."""
+        ...
+
+
+class TracedRun(NamedTuple):
+    """What the spans of a run follow from."""
+
+    run: str
+    chain: str
+    generation: int
+    traceparent: str
+    """Of the span its start was in; "" if it was in none."""
+    worker: str
+    """Who tells."""
+
+
+class Tracing(Protocol):
+    """Spans: of a run, and below it of its nodes' attempts."""
+
+    def caller(self) -> str:
+        """`traceparent` of the span the caller is in; "" if it is in none."""
+        ...
+
+    def attempt(
+        self, run: TracedRun, claim: Claim, node_type: str
+    ) -> AbstractContextManager[Callable[[tuple[Step, ...]], tuple[Step, ...]]]:
+        """A span around one attempt; what it gives passes on the steps that the attempt came to."""
+        ...
+
+    def ended(self, run: TracedRun, began: float, at: float, data: Mapping[str, Any]) -> None:
+        """The run's span, from `began` to `at`; data is its `chain.finished`'s."""
         ...
 
 

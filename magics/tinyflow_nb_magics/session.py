@@ -17,7 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tinyflow_nb.errors import InvalidOperation
+from tinyflow_nb.errors import InvalidOperation, StoreError
 from tinyflow_nb.model.status import Status
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 CLOSING_SECONDS = 5.0
 WAKE_SECONDS = 0.2
+WHY_SECONDS = 3.0
+"""Between looks at whether a run waits for a worker."""
 T = TypeVar("T")
 
 
@@ -207,6 +209,9 @@ class Session:
         task.add_done_callback(self._following.discard)
 
     async def _follow(self, run_id: str, view: RunView, after: int) -> None:
+        asking = None
+        if not self.executes:
+            asking = asyncio.get_running_loop().create_task(self._say_why_it_waits(run_id, view))
         try:
             async with aclosing(self.executor.events(run_id, after)) as events:
                 async for event in events:
@@ -215,10 +220,27 @@ class Session:
         except Exception:
             log.exception("the view of run %s is not kept up to date any more", run_id)
             return
+        finally:
+            if asking is not None:
+                asking.cancel()
         view.finish(state)
         view.finalize()
         if state.status is Status.SUCCEEDED:
             self._views.pop(run_id, None)
+
+    async def _say_why_it_waits(self, run_id: str, view: RunView) -> None:
+        """A fleet's run that no worker takes says why (SEMANTICS 23)."""
+        told: dict[str, str] = {}
+        while True:
+            await asyncio.sleep(WHY_SECONDS)
+            try:
+                state = await self.executor.state(run_id)
+            except StoreError:
+                log.warning("could not look whether run %s waits for a worker", run_id, exc_info=True)
+                continue
+            if (why := state.stalled()) != told:
+                told = why
+                view.replace(state)
 
 
 def _keep_waking(waiting: asyncio.Future[Any]) -> None:

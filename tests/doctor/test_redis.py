@@ -17,6 +17,7 @@ from tinyflow_nb.clock import ManualClock, SystemClock
 from tinyflow_nb.doctor import Finding, Report, examine
 from tinyflow_nb.model.commit import NewRun
 from tinyflow_nb.model.shape import shape_of
+from tinyflow_nb.model.trigger import DeadLetter, Trigger
 from tinyflow_nb.ports import WorkerInfo
 from tinyflow_nb.stores.redis import RedisStore
 
@@ -218,6 +219,17 @@ async def test_c20_a_lease_that_nobody_renews(own_redis: Any) -> None:
     trouble = found(report, "runs.leases")
     assert "one of held" in trouble.why
     assert "tinyflow-nb worker" in trouble.mend
+
+
+async def test_a_dead_letter(own_redis: Any) -> None:
+    server = own_redis(*GOOD)
+    async with contextlib.AsyncExitStack() as stack:
+        store = RedisStore(server.address, SystemClock(), retention=60.0)
+        await store.start(stack)
+        await store.bury(DeadLetter(Trigger("torn", 1, "one", 1, "run", 0.0), "its data is damaged", 0.0))
+    report = await look(server.address)
+    assert_only(report, "runs.dead_letters")
+    assert "tinyflow-nb dead --requeue torn" in found(report, "runs.dead_letters").mend
 
 
 async def test_a_worker_that_is_full_unfit_or_of_another_version(own_redis: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tinyflow_nb import ChainDefinition, connect
+from tinyflow_nb.cli import app
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.executor import ChainExecutor
 from tinyflow_nb.engine.poison import ATTEMPTS
@@ -121,7 +124,11 @@ async def test_a_damaged_run_in_redis_becomes_a_dead_letter_until_it_is_dug_up(r
         assert int(redis_server.ask("TTL", "tf:{dead}:letters").removeprefix(":")) > 0
         redis_server.ask("RENAME", "kept", key)
         assert await executor.accept(trigger) is False, "nobody dug it up"
-        assert await store.dig_up(trigger)
+        for told in ("--json",), ("--requeue", run):
+            command = ["dead", "--store", redis_server.address, *told]
+            done = await asyncio.to_thread(CliRunner().invoke, app, command)
+            assert done.exit_code == 0, done.output
+            assert run in done.output
         assert await executor.accept(trigger) is True
         assert await executor.wait(run, timeout=10) == 1
         assert await store.dead_letters() == []

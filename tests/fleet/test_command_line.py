@@ -140,3 +140,9 @@ def test_an_interrupt_ends_the_following_and_not_the_run(
     assert process.returncode != 0
     assert "tinyflow-nb attach asks-" in told
     assert documents(call("runs", "--json", *fleet))[0]["status"] == "RUNNING"
+
+
+def test_b23_show_says_why_a_run_waits(chain: str, fleet: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinyflow_nb.engine.stalled.PATIENCE", 0.0)
+    run = call("run", chain, "-i", "n=1", "--detach", *fleet).stdout.strip()
+    assert "waits: no worker is alive" in call("show", run, *fleet).stdout

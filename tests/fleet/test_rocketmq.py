@@ -5,24 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
+import time
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from tinyflow_nb import ChainDefinition, connect
+from tests.conftest import RealServices
+from tinyflow_nb import ChainDefinition, connect, services
 from tinyflow_nb.clock import ManualClock
 from tinyflow_nb.errors import SettingsError
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.schedulers.rocketmq import RocketMQScheduler
 from tinyflow_nb.schedulers.rocketmq_boxes import Outbox
 from tinyflow_nb.schedulers.rocketmq_client import Client, endpoints_of
-from tinyflow_nb.schedulers.rocketmq_names import DELAY, EXECUTION, NO_LANE
+from tinyflow_nb.schedulers.rocketmq_names import DELAY, EXECUTION, NO_LANE, group_of
+from tinyflow_nb.schedulers.wire import to_text
 from tinyflow_nb.settings import RocketMQSettings
 
 LINE = ChainDefinition.from_source(
     "def a() -> int:\n    return 1\n\ndef b(a) -> int:\n    return a + 1\n", "line"
 )
+
+
+BAD = [b"garbage", b"\xff\xfe", b"{}", b'[["r",1]]', b'[["r","x","n",0,"run",0,[]]]', b"x" * 300_000]
 
 
 class FakeOutbox:
@@ -87,7 +95,6 @@ def test_an_address_with_credentials_and_two_places() -> None:
 async def test_bad_messages_are_named_and_dropped_and_the_worker_lives(
     redis_address: str, rocketmq_address: str, caplog: pytest.LogCaptureFixture, wait_until: Any
 ) -> None:
-    bad = [b"garbage", b"\xff\xfe", b"{}", b'[["r",1]]', b'[["r","x","n",0,"run",0,[]]]', b"x" * 300_000]
     foreign = [json.dumps([["unknown-run", 1, "n", 0, "run", 0, []]]).encode()]
     async with connect(redis_address, scheduler=rocketmq_address) as executor, AsyncExitStack() as stack:
         client = Client(rocketmq_address, RocketMQSettings())
@@ -95,9 +102,9 @@ async def test_bad_messages_are_named_and_dropped_and_the_worker_lives(
         await sender.open()
         stack.push_async_callback(sender.close)
         with caplog.at_level(logging.WARNING, logger="tinyflow_nb.schedulers"):
-            await asyncio.gather(*(sender.send(EXECUTION, body, NO_LANE) for body in bad + foreign))
-            await wait_until(lambda: caplog.text.count("dropped message") >= len(bad), 20)
-        assert caplog.text.count(f"of {EXECUTION}") == len(bad)
+            await asyncio.gather(*(sender.send(EXECUTION, body, NO_LANE) for body in BAD + foreign))
+            await wait_until(lambda: caplog.text.count("dropped message") >= len(BAD), 20)
+        assert caplog.text.count(f"of {EXECUTION}") == len(BAD)
         assert await executor.execute(LINE, timeout=20) == 2
 
 
@@ -111,3 +118,115 @@ async def test_c27_without_its_broker_a_fleet_is_slower_and_not_stuck(
     ):
         assert await client.execute(LINE, timeout=30) == 2
     assert "the sweep finds what they name" in caplog.text
+
+
+FAN = ChainDefinition.from_source(
+    "from tinyflow_nb import node\n\ndocs: list[int]\n\n"
+    "@node(each='d in docs')\ndef part(d: int) -> int:\n    return d\n\n"
+    "def total(part) -> int:\n    return sum(part)\n",
+    "fan",
+)
+
+
+async def test_c27_nothing_is_lost_with_a_broker_that_is_killed_and_messages_flow_again(
+    redis_address: str, real_services: RealServices, wait_until: Any
+) -> None:
+    away = ["rocketmq"]
+    async with (
+        connect(redis_address, scheduler=real_services.rocketmq) as worker,
+        connect(redis_address, scheduler=real_services.rocketmq, execute=False) as client,
+    ):
+
+        async def total() -> Any:
+            return await client.execute(FAN, {"docs": list(range(20))}, timeout=60)
+
+        assert await total() == 190
+        await asyncio.to_thread(services.crash, away, folder=real_services.folder)
+        assert await asyncio.gather(*(total() for _ in range(5))) == [190] * 5
+        back = await asyncio.to_thread(services.up, away, folder=real_services.folder)
+        assert back.rocketmq == real_services.rocketmq
+        taken = worker.scheduler_counts["taken"]
+
+        async def flows() -> bool:
+            await total()
+            return worker.scheduler_counts["taken"] > taken and not await worker.troubles()
+
+        await wait_until(flows, 30)
+
+
+async def test_bad_messages_on_the_topic_of_delays_are_dropped_too(
+    redis_address: str, rocketmq_address: str, caplog: pytest.LogCaptureFixture, wait_until: Any
+) -> None:
+    async with connect(redis_address, scheduler=rocketmq_address) as executor, AsyncExitStack() as stack:
+        sender = Outbox(Client(rocketmq_address, RocketMQSettings()), (EXECUTION, DELAY))
+        await sender.open()
+        stack.push_async_callback(sender.close)
+        now = int(time.time())
+        with caplog.at_level(logging.WARNING, logger="tinyflow_nb.schedulers"):
+            await asyncio.gather(*(sender.send(DELAY, body, at=now) for body in BAD))
+            await wait_until(lambda: executor.scheduler_counts["dropped"] == len(BAD), 20)
+        assert caplog.text.count(f"of {DELAY}: ") == len(BAD)
+        assert await executor.execute(LINE, timeout=20) == 2
+
+
+async def test_a_replayed_message_changes_nothing(
+    redis_address: str, rocketmq_address: str, wait_until: Any
+) -> None:
+    async with connect(redis_address, scheduler=rocketmq_address) as executor, AsyncExitStack() as stack:
+        run = await executor.execute_async(LINE)
+        assert await executor.wait(run, timeout=20) == 2
+        before = [e async for e in executor.events(run)]
+        sender = Outbox(Client(rocketmq_address, RocketMQSettings()), (EXECUTION,))
+        await sender.open()
+        stack.push_async_callback(sender.close)
+        again = to_text([Trigger(run, 1, "a"), Trigger(run, 1, "b")]).encode()
+        taken = executor.scheduler_counts["taken"]
+        await asyncio.gather(*(sender.send(EXECUTION, again, NO_LANE) for _ in range(3)))
+        await wait_until(lambda: executor.scheduler_counts["taken"] >= taken + 3, 20)
+        assert [e async for e in executor.events(run)] == before
+        assert executor.scheduler_counts["dropped"] == 0
+
+
+async def test_a_lane_brings_work_to_who_carries_its_tags_and_the_delay_goes_on_to_it(
+    redis_address: str, rocketmq_address: str
+) -> None:
+    tagged = ChainDefinition.from_source(
+        "from tinyflow_nb import node, Retry\n\ntries = 0\n\n"
+        "def a() -> int:\n    return 1\n\n"
+        "@node(tags=['gpu'], retry=Retry(max=1, wait=1.5))\n"
+        "def b(a, ctx: ExecutionContext) -> int:\n"
+        "    if ctx.attempt == 0:\n        raise ValueError('again')\n    return a + 1\n",
+        "tagged",
+    )
+    async with (
+        connect(redis_address, scheduler=rocketmq_address) as plain,
+        connect(redis_address, scheduler=rocketmq_address, tags=("gpu",)) as gpu,
+        connect(redis_address, scheduler=rocketmq_address, execute=False) as client,
+    ):
+        run = await client.execute_async(tagged)
+        assert await client.wait(run, timeout=30) == 2
+        assert (await client.state(run)).nodes["b"].worker == gpu.name != plain.name
+
+
+def test_names_of_groups() -> None:
+    assert group_of("") == "tinyflow_workers"
+    assert group_of("gpu") == "tinyflow_workers_gpu"
+    lanes = ["eu+gpu", "eu_gpu", "v1.2", "x" * 200]
+    groups = {group_of(lane) for lane in lanes}
+    assert len(groups) == len(lanes)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,120}", group) for group in groups)
+
+
+def test_settings_reach_the_client_and_an_address_s_credentials_come_first() -> None:
+    settings = RocketMQSettings(
+        endpoints="1.2.3.4:8081", access_key="me", secret_key=SecretStr("shh"), topic_prefix="team_"
+    )
+    assert "shh" not in repr(settings)
+    of_settings, of_address = Client("rocketmq", settings), Client("rocketmq://a:b@host:1", settings)
+    assert (of_settings.endpoints, of_settings._credentials) == ("1.2.3.4:8081", ("me", "shh"))
+    assert (of_address.endpoints, of_address._credentials) == ("host:1", ("a", "b"))
+    assert of_address.name(EXECUTION) == "team_workflow_node_execution"
+    with pytest.raises(SettingsError, match=r"rocketmq\.endpoints"):
+        Client("rocketmq", RocketMQSettings())
+    with pytest.raises(SettingsError, match="of names its client takes one"):
+        Client("rocketmq://one:1;two:1", settings)

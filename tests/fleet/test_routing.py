@@ -10,6 +10,7 @@ import pytest
 
 from tinyflow_nb import ChainDefinition, ChainExecutor
 from tinyflow_nb.engine import stalled
+from tinyflow_nb.errors import ChainFailed
 
 TAGGED = """
 import os
@@ -41,6 +42,19 @@ def turn() -> int:
 
 def again(turn: int) -> int:
     return os.getpid()
+"""
+
+BUSY = """
+import asyncio
+from pathlib import Path
+
+folder: str
+
+async def waits(folder: str) -> int:
+    (Path(folder) / "there").touch()
+    while not (Path(folder) / "go").exists():
+        await asyncio.sleep(0.02)
+    return 1
 """
 
 
@@ -117,3 +131,39 @@ async def test_b23_a_worker_without_a_package_leaves_the_run_to_one_that_has_it(
     refused = [line for line in without.lines() if "can't be executed here" in line["message"]]
     assert len(refused) == 1, "it does not take up that chain again"
     assert without.process.poll() is None
+
+
+async def test_b14_a_worker_without_room_passes_deadlines_still(
+    client: ChainExecutor, start_worker: Any, wait_until: Any, tmp_path: Path
+) -> None:
+    worker = start_worker("--concurrency", "1")
+    await wait_until(lambda: worker.did("worker.started"), 30)
+    busy = await client.execute_async(define(BUSY), {"folder": str(tmp_path)})
+    await wait_until(lambda: (tmp_path / "there").exists(), 30)
+    late = await client.execute_async(define(BUSY), {"folder": str(tmp_path)}, deadline=0.5)
+    with pytest.raises(ChainFailed, match="deadline"):
+        await client.wait(late, timeout=30)
+    assert (await client.state(busy)).status == "RUNNING"
+    (tmp_path / "go").touch()
+    assert await client.wait(busy, timeout=30) == 1
+
+
+async def test_b19_an_isolating_worker_survives_its_nodes_and_says_what_it_lacks(
+    client: ChainExecutor, start_worker: Any, wait_until: Any, soon: None, package: Path
+) -> None:
+    worker = start_worker("--isolate", hidden=package)
+    run = await client.execute_async(define("import os\n\ndef gone() -> int:\n    os._exit(7)\n"))
+    with pytest.raises(ChainFailed, match="ProcessDied: its process ended with exit code 7"):
+        await client.wait(run, timeout=40)
+    needy = await client.execute_async(define(NEEDY))
+
+    async def told() -> Any:
+        return "tinyflow_test_wheels is missing on" in (await client.state(needy)).nodes["turn"].reason
+
+    await wait_until(told, 30)
+    children = start_worker("--isolate")
+    pid = await client.wait(needy, timeout=40)
+    assert pid not in (worker.process.pid, children.process.pid)
+    children.terminate()
+    await wait_until(lambda: children.process.poll() == 0, 20)
+    await wait_until(lambda: not Path(f"/proc/{pid}").exists())

@@ -15,7 +15,10 @@ import pytest
 
 from tests.conftest import free_port
 from tests.magics.conftest import Notebook
+from tinyflow_nb import ChainDefinition
 from tinyflow_nb.errors import SettingsError, StoreError
+from tinyflow_nb.model.state import ChainState
+from tinyflow_nb_magics import session as session_module
 from tinyflow_nb_magics.magic_line import MagicError
 from tinyflow_nb_magics.session import Session
 
@@ -133,3 +136,30 @@ def test_the_doctor_looks_at_what_the_notebook_is_connected_to(notebook: Noteboo
     told = notebook.ok("%tinyflow doctor").printed
     assert f"answers at {fleet}" in told
     assert "✗ Redis keeps no append-only file" in told
+
+
+async def test_b23_a_run_no_worker_takes_says_why_in_its_live_view(
+    fleet: str, monkeypatch: pytest.MonkeyPatch, wait_until: Any
+) -> None:
+    class View:
+        """What a live view is told."""
+
+        def __init__(self) -> None:
+            self.waits: list[dict[str, str]] = []
+
+        def replace(self, state: ChainState) -> None:
+            self.waits.append(state.stalled())
+
+        def apply(self, events: Any) -> None: ...
+
+    monkeypatch.setattr(session_module, "WHY_SECONDS", 0.05)
+    monkeypatch.setattr("tinyflow_nb.engine.stalled.PATIENCE", 0.2)
+    definition = ChainDefinition.from_source("def one(n: int) -> int:\n    return n\n", "one")
+    session, view = Session(), View()
+    try:
+        session.connect(fleet)
+        run = session.start(definition, {"n": 1}, deadline=None, bindings={})
+        session.follow(run, view)  # type: ignore[arg-type]
+        await wait_until(lambda: {"one": "no worker is alive"} in view.waits)
+    finally:
+        session.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from tinyflow_nb.cli.common import (
     show_problems,
     with_executor,
 )
+from tinyflow_nb.cli.dead import dead
 from tinyflow_nb.cli.doctor import doctor
 from tinyflow_nb.cli.given import answer_of, ask_form, chain_of, inputs_of, seconds_of
 from tinyflow_nb.cli.monitor import monitor
@@ -41,6 +43,7 @@ from tinyflow_nb.errors import (
     Problem,
     ResumeError,
     SettingsError,
+    StoreError,
     UnknownChain,
 )
 from tinyflow_nb.language import parse
@@ -61,6 +64,10 @@ app.command()(doctor)
 app.command()(monitor)
 app.command()(delete)
 app.command()(cleanup)
+app.command()(dead)
+
+WHY_SECONDS = 3.0
+"""Between looks at whether a run waits for a worker."""
 
 
 @app.command()
@@ -130,7 +137,9 @@ async def _follow(executor: ChainExecutor, definition: ChainDefinition, run_id: 
 async def _shown(executor: ChainExecutor, definition: ChainDefinition, run_id: str, as_json: bool) -> int:
     asks = sys.stdin.isatty() and not as_json
     tree = RunTree(definition, run_id, None if as_json else out)
-    with tree:
+    asking = asyncio.create_task(_say_why_it_waits(executor, run_id, tree))
+    with tree, ExitStack() as stack:
+        stack.callback(asking.cancel)
         async for event in executor.events(run_id):
             if as_json:
                 say(event.to_dict())
@@ -158,6 +167,16 @@ async def _shown(executor: ChainExecutor, definition: ChainDefinition, run_id: s
         text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, indent=2)
         out.print(Text(text, style="bold"))
     return 0
+
+
+async def _say_why_it_waits(executor: ChainExecutor, run_id: str, tree: RunTree) -> None:
+    """Of a fleet's run that no worker takes (SEMANTICS 23)."""
+    while True:
+        await asyncio.sleep(WHY_SECONDS)
+        try:
+            tree.waits((await executor.state(run_id)).stalled())
+        except StoreError:
+            return  # who follows the run is told
 
 
 async def _ask(executor: ChainExecutor, run_id: str, unit: str, form: dict[str, Any]) -> None:
@@ -207,6 +226,7 @@ def show(run_id: RunId, store: Store = "", as_json: AsJson = False) -> None:
         tree = RunTree(definition, run_id, None)
         for event in await executor.recorded(run_id):
             tree.apply(event)
+        tree.waits(state.stalled())
         out.print(tree.render())
         if state.error is not None:
             out.print(told_error(state.error))

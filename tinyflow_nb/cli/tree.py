@@ -118,6 +118,13 @@ class RunTree:
             error = data.get("error")
             line.note = _headline(error) if error else _short(data.get("output"))
 
+    def waits(self, stalled: Mapping[str, str]) -> None:
+        """Of units that no worker has taken for long, why."""
+        for unit, why in stalled.items():
+            line = self._lines[node_of(unit)]
+            if line.status == "READY":
+                line.note = f"waits: {why}"
+
     def render(self) -> Group:
         rows: list[Text] = [Text(f"{self._title}  {self._status}", style="bold")]
         for line in self._lines.values():

@@ -47,7 +47,8 @@ PARTS = (
     Part(
         "runs", lambda p: p.servers is not None, runs.schema,
         (
-            runs.backlog, runs.unclaimed, runs.leases, runs.times_to_live,
+            runs.backlog, runs.unclaimed, runs.leases, runs.dead_letters,
+            runs.times_to_live,
             workers.alive,
         ),
     ),

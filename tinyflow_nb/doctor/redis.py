@@ -116,7 +116,7 @@ async def writable(patient: Patient) -> Finding:
 async def persistence(patient: Patient) -> Finding:
     off = [i for i in patient.info if i.get("aof_enabled") != "1"]
     if off:
-        why = "if its process dies, runs and definitions since the last snapshot are gone (rule 28)"
+        why = "if its process dies, runs and definitions since the last snapshot are gone"
         mend = f"{_cli(patient)} CONFIG SET appendonly yes && {_cli(patient)} CONFIG REWRITE"
         return error("Redis keeps no append-only file", why, mend)
     assert patient.servers is not None

@@ -99,6 +99,16 @@ def _now(patient: Patient) -> float:
     return patient.runs.now() if patient.runs is not None else patient.clock.now()
 
 
+async def dead_letters(patient: Patient) -> Finding:
+    letters = await patient.runs.dead_letters() if patient.runs is not None else []
+    if not letters:
+        return ok("no dead letters")
+    run = letters[0].trigger.run
+    told = f"{len(letters)} triggers could not be accepted by any worker"
+    why = f"such as one of {run}: {letters[0].why}"
+    return warning(told, why, f"tinyflow-nb dead lists them; tinyflow-nb dead --requeue {run} tries again")
+
+
 async def times_to_live(patient: Patient) -> Finding:
     """Every key of a finished run must vanish by itself; the newest of each part are looked at."""
     from tinyflow_nb.stores.redis.store import BESIDE, key_of

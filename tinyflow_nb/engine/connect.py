@@ -12,6 +12,7 @@ from tinyflow_nb.errors import SettingsError
 from tinyflow_nb.model.lanes import checked_tags
 from tinyflow_nb.schedulers.local import LocalScheduler
 from tinyflow_nb.settings import Settings, get_settings
+from tinyflow_nb.telemetry.tracing_setup import configured
 from tinyflow_nb.trust import UserTrust
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def connect(
         retention=settings.retention, suspended_ttl=settings.suspended_ttl, depth=settings.max_depth,
         overrides=overrides, tags=_checked(tags or settings.tags),
         isolation=_isolation(settings) if execute else None,
-        monitor=settings.monitor, trust=trust or UserTrust(settings.trust),
+        monitor=settings.monitor, trust=trust or UserTrust(settings.trust), tracing=configured(),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tinyflow_nb import __version__
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.bus import EventBus
-from tinyflow_nb.engine.changes import Changes
+from tinyflow_nb.engine.changes import Change, Changes
 from tinyflow_nb.engine.following import Following
 from tinyflow_nb.engine.live_run import AtHand, LiveRun
 from tinyflow_nb.engine.monitoring import Monitoring
@@ -31,12 +31,14 @@ from tinyflow_nb.engine.workshop import Workshop
 from tinyflow_nb.errors import DefinitionError, NotTrusted, TinyflowError, UnknownRun
 from tinyflow_nb.model.commit import Commit, End, NewRun, Outcome, Reopen, Step
 from tinyflow_nb.model.definition import ChainDefinition
+from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.monitor import MonitorLevel
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.status import Status
-from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger
+from tinyflow_nb.model.trigger import BETWEEN_RUNS, DeadLetter, Trigger
 from tinyflow_nb.ports import (
     Clock,
+    DeadLetters,
     DefinitionStore,
     DueIndex,
     MonitorIndex,
@@ -46,6 +48,7 @@ from tinyflow_nb.ports import (
     RunHeader,
     SharedScheduler,
     StateStore,
+    Tracing,
     TriggerScheduler,
     Trust,
     WorkerInfo,
@@ -70,6 +73,7 @@ class Engine:
         retention: float = 7 * 86400.0, suspended_ttl: float = 30 * 86400.0, depth: int = 50,
         tags: Sequence[str] = (), overrides: Mapping[str, Callable[..., Any]] | None = None,
         monitor: MonitorLevel = "off", trust: Trust | None = None, isolation: Isolation | None = None,
+        tracing: Tracing | None = None,
     ) -> None:  # fmt: skip
         """
         Args:
@@ -89,6 +93,7 @@ class Engine:
             monitor: what the outside is told of runs started here, if the store is a fleet's.
             trust: who signs here, and whose definitions are executed; by default the user's keys and list.
             isolation: runs the cells' functions in other processes; closed with this.
+            tracing: told of runs and attempts.
         """
         self.trust = trust or UserTrust()
         self.registry = Registry(definitions, states.now, self.trust)
@@ -110,6 +115,9 @@ class Engine:
         self.changes = Changes(self._name, self._at_hand.known)
         self._isolation = isolation
         self._dead: Counter[str] = Counter()
+        self._tracing = tracing
+        if tracing is not None:
+            self.changes.listen(self._trace_end)
         self._stack = AsyncExitStack()
         self._draining = False
         self._presence: Presence | None = None
@@ -130,7 +138,7 @@ class Engine:
             self._nesting = Nesting(self._store, self.registry, hands, self._depth)
             workshop = Workshop(
                 self._name, self._store, self._clock, self._streams, self._nesting, self._settled,
-                lease=self._lease, threads=self._threads, tags=self._tags,
+                lease=self._lease, threads=self._threads, tags=self._tags, tracing=self._tracing,
             )  # fmt: skip
             self._worker = Worker(
                 workshop, self._at_hand, self._settled, self._capacity, self._schedule, spreads=self._shared
@@ -235,6 +243,20 @@ class Engine:
             if outcome is not None:
                 self._settled(run_id, outcome)
             header = await self._header(run_id)
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Triggers that nobody could accept, of runs that can't be ended: oldest first. Only a fleet's store
+        keeps them."""
+        return await self._store.dead_letters() if isinstance(self._store, DeadLetters) else []
+
+    async def requeue(self, run_id: str) -> int:
+        """Have the dead letters of a run tried again, by whom they come to; says how many."""
+        letters = [letter.trigger for letter in await self.dead_letters() if letter.trigger.run == run_id]
+        for trigger in letters:
+            if isinstance(self._store, DeadLetters):
+                await self._store.dig_up(trigger)
+        self._schedule(letters)
+        return len(letters)
 
     # ------------------------------------------------------------------ what schedulers call
 
@@ -362,6 +384,11 @@ class Engine:
             self._schedule([t for t in outcome.triggers if t.kind not in BETWEEN_RUNS])
         if outcome.status.terminal:
             self._forget(run)
+
+    def _trace_end(self, change: Change) -> None:
+        live = self._at_hand.known(change.run)
+        if change.type is EventType.CHAIN_FINISHED and live is not None and self._tracing is not None:
+            self._tracing.ended(live.traced(self._name), live.created_at, change.at, change.data)
 
     def _notice(self, run: str) -> None:
         """The outside may have to be told of it."""

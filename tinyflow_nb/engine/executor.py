@@ -111,6 +111,8 @@ class ChainExecutor(Chains):
             context["max_concurrency"] = definition.settings.max_concurrency
         if limit:
             context["deadline"] = limit
+        if self._tracing is not None and (traceparent := self._tracing.caller()):
+            context["traceparent"] = traceparent
         if self._monitor != "off":
             context["monitor"] = self._monitor
         while True:

@@ -10,7 +10,7 @@ from tinyflow_nb.engine.plan import Plan, make_plan
 from tinyflow_nb.engine.registry import Registry
 from tinyflow_nb.errors import UnknownChain
 from tinyflow_nb.model.definition import ChainDefinition
-from tinyflow_nb.ports import NodeExecutor, StateStore
+from tinyflow_nb.ports import NodeExecutor, StateStore, TracedRun
 
 if TYPE_CHECKING:
     from tinyflow_nb.isolation.isolation import Isolation
@@ -38,6 +38,14 @@ class LiveRun:
         self.deadline = deadline
         self.created_at = created_at
         self.seq = 0
+
+    def traced(self, worker: str) -> TracedRun:
+        """
+        Args:
+            worker: who tells.
+        """
+        traceparent = self.context.get("traceparent", "")
+        return TracedRun(self.run, self.chain, self.generation, traceparent, worker)
 
 
 class AtHand:

@@ -79,7 +79,12 @@ class UnitRun:
                 if await self._workshop.commit(self._live, claim.generation, (start,), 0) is None:
                     return LOST
                 self._claim = claim = claim._replace(attempt=1)
-            return await self._attempt(call, claim)
+            tracing = self._workshop.tracing
+            if tracing is None:
+                return await self._attempt(call, claim)
+            run = self._live.traced(self._workshop.name)
+            with tracing.attempt(run, claim, self._node.definition.type) as came_to:
+                return came_to(await self._attempt(call, claim))
         except SkippedUsed as e:
             return (self._skipped(f"{e.name} was skipped"),)
         except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt):

@@ -12,7 +12,7 @@ from tinyflow_nb.engine.streams import Streams
 from tinyflow_nb.engine.threads import ThreadPool
 from tinyflow_nb.model.commit import Commit, Outcome, Step
 from tinyflow_nb.model.lanes import Carried
-from tinyflow_nb.ports import Clock, StateStore
+from tinyflow_nb.ports import Clock, StateStore, Tracing
 
 
 class Workshop:
@@ -21,6 +21,7 @@ class Workshop:
     def __init__(
         self, name: str, store: StateStore, clock: Clock, streams: Streams, nesting: Nesting,
         settled: Callable[[str, Outcome], None], *, lease: float, threads: int, tags: Carried = None,
+        tracing: Tracing | None = None,
     ) -> None:  # fmt: skip
         """
         Args:
@@ -28,6 +29,7 @@ class Workshop:
             settled: told every outcome.
             lease: seconds.
             tags: what the worker carries.
+            tracing: told of every attempt.
         """
         self.name = name
         self.store = store
@@ -35,6 +37,7 @@ class Workshop:
         self.nesting = nesting
         self.lease = lease
         self.tags = tags
+        self.tracing = tracing
         self.pool = ThreadPool(threads)
         self.attempts = Attempts(store, clock, lease)
         self.now = store.now

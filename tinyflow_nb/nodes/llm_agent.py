@@ -7,7 +7,9 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_type_hints
 
+from opentelemetry.trace import get_current_span
 from pydantic_ai import Agent, NativeOutput, PromptedOutput, RunContext, ToolOutput, capture_run_messages
+from pydantic_ai.capabilities import AbstractCapability, Instrumentation
 from pydantic_ai.exceptions import AgentRunError, ModelContextWindowExceededError, ModelHTTPError, UserError
 from pydantic_ai.messages import (
     AgentStreamEvent,
@@ -25,6 +27,7 @@ from pydantic_ai.messages import (
     ThinkingPartDelta,
     UserPromptPart,
 )
+from pydantic_ai.models.instrumented import InstrumentationSettings
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import UsageLimits
 from pydantic_core import to_jsonable_python
@@ -130,6 +133,7 @@ async def _ask(question: Question, client: Client, mode: OutputMode) -> Produced
         output_type=_output_spec(question.output_type, mode),
         tools=question.tools,
         retries={"output": question.reasks, "tools": question.reasks},
+        capabilities=_instrumentation(),
     )
     result = await agent.run(
         last,
@@ -152,6 +156,13 @@ async def _ask(question: Question, client: Client, mode: OutputMode) -> Produced
             }
         },
     )
+
+
+def _instrumentation() -> list[AbstractCapability[None]]:
+    """Spans of the model's calls below the node's, if that is traced; what is said is not told."""
+    if not get_current_span().is_recording():
+        return []
+    return [Instrumentation(InstrumentationSettings(include_content=False))]
 
 
 def _output_spec(output_type: Any, mode: OutputMode) -> Any:

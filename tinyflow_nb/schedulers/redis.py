@@ -60,6 +60,7 @@ class RedisScheduler:
         self._out: list[tuple[str, str]] = []
         """Queue and text."""
         self._some_out = asyncio.Event()
+        self._ending = False
         self._connection: Connection | None = None
         """Waits for wake-ups; the others need not wait behind it."""
         self.trouble = ""
@@ -73,9 +74,9 @@ class RedisScheduler:
 
         async def close() -> None:
             self._timers.close()
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
-            await self._push()
+            self._ending = True
+            self._some_out.set()
+            await sender  # not cancelled: what it is sending would be lost
 
         stack.push_async_callback(close)
 
@@ -114,7 +115,7 @@ class RedisScheduler:
     # ------------------------------------------------------------------ sending
 
     async def _send(self) -> None:
-        while True:
+        while self._out or not self._ending:
             await self._some_out.wait()
             self._some_out.clear()
             await self._push()

@@ -58,6 +58,7 @@ class RocketMQScheduler:
         self._later: list[Trigger] = []
         self._waiting = 0
         self._some = asyncio.Event()
+        self._ending = False
         self._acks: set[asyncio.Task[None]] = set()
         self._most = min(settings.cached_messages, settings.cached_bytes // LARGEST)
         self._at_once = settings.consumption_threads
@@ -74,9 +75,9 @@ class RocketMQScheduler:
 
         async def close() -> None:
             self._timers.close()
-            sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
-            await self._flush()
+            self._ending = True
+            self._some.set()
+            await sender  # not cancelled: what it is sending would be lost
 
         stack.push_async_callback(close)
 
@@ -122,7 +123,7 @@ class RocketMQScheduler:
     # ------------------------------------------------------------------ sending
 
     async def _send(self) -> None:
-        while True:
+        while self._waiting or not self._ending:
             await self._some.wait()
             self._some.clear()
             await self._flush()

@@ -6,7 +6,7 @@ from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import RedisClusterException
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from tinyflow_nb.errors import StoreError
+from tinyflow_nb.errors import StoreDamaged, StoreError
 
 _LATER = ("LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "BUSY ")
 TRANSIENT: dict[str, tuple[str, ...]] = {
@@ -16,6 +16,9 @@ TRANSIENT: dict[str, tuple[str, ...]] = {
 will do it a little later."""
 UNKNOWN = ("NOSCRIPT", "ERR Function not found", "ERR unknown command")
 """Answers of a server that does not know a script: it is new, or forgot, or is older than functions."""
+DAMAGE = ("WRONGTYPE", "ERR ")
+"""Answers to what a script finds at the keys of one run."""
+CROWDED = ("ERR max number of clients",)
 
 _PLAIN = {
     "NOAUTH": "wants a password: redis://user:password@host",
@@ -58,4 +61,6 @@ def plainly(where: str, error: Exception) -> StoreError:
         return StoreError(f"{where}: nothing answers there; start Redis, or mend the address")
     if isinstance(error, TimeoutError | RedisTimeoutError):
         return StoreError(f"{where} does not answer")
+    if has_code(error, DAMAGE) and not has_code(error, CROWDED):
+        return StoreDamaged(f"{where}: {error}")
     return StoreError(f"{where}: {error}")
