@@ -56,8 +56,8 @@ async def test_11_many_publish_at_once(house):
         ("nope", "no chain 'nope' is published here"),
         ("sms", "did you mean 'sums'"),
         ("sums@9", "sums has no version 9; its newest is 1"),
-        ("sums@x", "a version is a number"),
-        ("sums@0", "no version 0"),
+        ("sums@x", "sums has no label .x.; its labels are none"),
+        ("sums@0", "is no reference to a chain: write name, name@2 or name@label"),
     ],
 )
 async def test_an_unknown_chain_is_refused(house, ref, match):

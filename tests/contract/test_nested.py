@@ -9,6 +9,7 @@ import pytest
 from tinyflow_nb import ChainCancelled, ChainFailed, ResumeError
 from tinyflow_nb.errors import CycleError, DefinitionError, InvalidOperation
 from tinyflow_nb.model.events import EventType
+from tinyflow_nb.model.registry import RegistryEntry
 from tinyflow_nb.model.trigger import Trigger, child_run_id
 
 DOUBLE = """
@@ -304,7 +305,10 @@ async def test_36_inputs_that_do_not_fit_are_told_at_the_line(house):
         return text
     """
     with pytest.raises(DefinitionError) as refused:
-        await executor.execute(house.define(top.replace("bb", "text2").replace("text: str", "text: str\n    text2: str"), "top"), {"text": "x", "text2": "y"})
+        await executor.execute(
+            house.define(top.replace("bb", "text2").replace("text: str", "text: str\n    text2: str"), "top"),
+            {"text": "x", "text2": "y"},
+        )
     told = [(p.line, p.message) for p in refused.value.problems]
     assert told == [
         (9, "'other' gives level0@1 the input 'text', which it has not"),
@@ -355,11 +359,12 @@ async def test_an_unknown_name_is_told_before_anything_runs(house):
 
 
 async def test_a_circle_is_told_with_its_path_before_anything_runs(house):
-    executor, store = await house.open(), await house.bare_store()
+    executor = await house.open()
     for name, child in (("a", "b"), ("b", "a")):  # as who writes to the store by hand
         definition = house.define(calls(child), name)
         await executor.registry.vetting.submit(definition)
-        await store.publish(name, definition.hash)
+        entry = RegistryEntry("publish", name, 1, 0.0, hash=definition.hash, refs=(child,))
+        assert await executor.registry.append([entry], (await executor.registry.index()).epoch)
     with pytest.raises(CycleError, match=r"a@1 > b@1 > a@1"):
         await executor.execute("a", {"n": 1})
 

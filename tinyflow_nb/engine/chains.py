@@ -99,8 +99,8 @@ class Chains(Engine):
             UnknownChain
         """
         before, after = await self.registry.resolve(old), await self.registry.resolve(new)
-        lines = (found.definition.source.splitlines(keepends=True) for found in (before, after))
-        return "".join(difflib.unified_diff(*lines, before.ref, after.ref))
+        old_lines, new_lines = (f.definition.source.splitlines(keepends=True) for f in (before, after))
+        return "".join(difflib.unified_diff(old_lines, new_lines, before.ref, after.ref))
 
     async def review(self, what: str) -> Review:
         """What to read before trusting a published chain, or the one of a run: nothing of it is executed.

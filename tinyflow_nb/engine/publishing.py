@@ -63,13 +63,17 @@ class Publishing:
             InvalidOperation: the text can't be a label.
         """
         if not LABEL.fullmatch(label):
-            raise InvalidOperation(f"{label!r} can't be a label: letters, digits, _ and - make one, no digit first")
+            raise InvalidOperation(
+                f"{label!r} can't be a label: letters, digits, _ and - make one, no digit first"
+            )
 
         def change(index: RegistryIndex) -> list[RegistryEntry]:
             version = self._found(index, ref)
             if index.names[version.name].labels.get(label) == version.number:
                 return []
-            return [RegistryEntry("label", version.name, version.number, self.now(), who, origin, label=label)]
+            return [
+                RegistryEntry("label", version.name, version.number, self.now(), who, origin, label=label)
+            ]
 
         await self._change(ref, change)
 
@@ -172,7 +176,9 @@ class Publishing:
             ref = str(node.options["ref"])
             parsed = Reference.parse(ref)
             if parsed is not None and parsed.name == definition.name and parsed.floats and not parsed.label:
-                problems.append(Problem(node.line, 1, f"{node.id!r} would call its own chain, {ref}, for ever"))
+                problems.append(
+                    Problem(node.line, 1, f"{node.id!r} would call its own chain, {ref}, for ever")
+                )
                 continue
             version = index.find(ref)
             if version is None:
@@ -199,5 +205,7 @@ def check_circles(index: RegistryIndex, entries: list[RegistryEntry]) -> Registr
         circle = changed.cycle_through(version) if version is not None else []
         if circle:
             path = [v.ref for v in circle]
-            raise CycleError(path, f"chains would call each other in a circle: {' > '.join(path)}; nothing changed")
+            raise CycleError(
+                path, f"chains would call each other in a circle: {' > '.join(path)}; nothing changed"
+            )
     return changed

@@ -39,7 +39,9 @@ class Registry:
 
     async def index(self) -> RegistryIndex:
         """The registry as it is now."""
-        self._index.apply(await self._store.log(self._index.epoch))
+        known = self._index.epoch
+        entries = await self._store.log(known)
+        self._index.apply(entries[self._index.epoch - known :])  # somebody else here may have been faster
         return self._index
 
     async def log(self) -> list[RegistryEntry]:
@@ -134,8 +136,14 @@ class Registry:
             return f"{ref!r} is no reference to a chain: write name, name@2 or name@label"
         name = self._index.names.get(parsed.name)
         if name is None or not name.versions:
-            close = get_close_matches(parsed.name, [n for n, found in self._index.names.items() if found.current], 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"publish it first: %tinyflow publish {parsed.name}"
+            close = get_close_matches(
+                parsed.name, [n for n, found in self._index.names.items() if found.current], 1
+            )
+            hint = (
+                f"did you mean {close[0]!r}?"
+                if close
+                else f"publish it first: %tinyflow publish {parsed.name}"
+            )
             return f"no chain {parsed.name!r} is published here; {hint}"
         if parsed.label:
             close = get_close_matches(parsed.label, name.labels, 1)

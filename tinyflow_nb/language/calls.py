@@ -26,7 +26,9 @@ def check_call(
     for name in given:
         if name not in inputs:
             hint = did_you_mean(name, inputs) or f"it takes {', '.join(inputs) or 'no inputs'}"
-            yield Problem(node.line, 1, f"{node.id!r} gives {chain} the input {name!r}, which it has not", hint)
+            yield Problem(
+                node.line, 1, f"{node.id!r} gives {chain} the input {name!r}, which it has not", hint
+            )
     for name, spec in inputs.items():
         if spec.required and name not in given:
             hint = f"add it: def {node.id}({', '.join([*given, name])})"

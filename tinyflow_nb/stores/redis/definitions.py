@@ -65,7 +65,9 @@ class Definitions:
         hashes = [entry.hash for entry in entries if entry.kind == "publish"]
         keys = (LOG, PUBLISHED, *(key for hash in hashes for key in _keys(hash)))
         deleted = [f"{e.name}@{e.version}" for e in entries if e.kind == "delete"]
-        published = [part for e in entries if e.kind == "publish" for part in (f"{e.name}@{e.version}", e.hash)]
+        published = [
+            part for e in entries if e.kind == "publish" for part in (f"{e.name}@{e.version}", e.hash)
+        ]
         args = (
             epoch, UNPUBLISHED_SECONDS, len(published), *published, len(deleted), *deleted,
             *(entry.to_json() for entry in entries),
