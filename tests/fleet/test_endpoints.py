@@ -16,6 +16,7 @@ import pytest
 from tinyflow_nb import ChainDefinition, ChainExecutor
 from tinyflow_nb.errors import ChainFailed
 
+redis_only = pytest.mark.parametrize("scheduler", ["redis"])  # nothing here asks who carries wake-ups
 DOCS = Path(__file__).parents[2] / "docs" / "observability.md"
 
 TWO = """
@@ -64,6 +65,7 @@ async def metrics(worker: Any) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
+@redis_only
 async def test_metrics_of_runs_and_nodes_and_no_label_names_a_run(
     client: ChainExecutor, start_worker: Any, wait_until: Any
 ) -> None:
@@ -96,6 +98,7 @@ async def test_metrics_of_runs_and_nodes_and_no_label_names_a_run(
     assert not [name for name in found for run in ids if run in name]
 
 
+@redis_only
 async def test_the_backlog_is_the_fleets_and_work_in_hand_is_told(
     client: ChainExecutor, start_worker: Any, wait_until: Any, tmp_path: Path
 ) -> None:
@@ -111,6 +114,7 @@ async def test_the_backlog_is_the_fleets_and_work_in_hand_is_told(
     assert [await client.wait(run, timeout=20) for run in runs] == [1, 1, 1]
 
 
+@redis_only
 async def test_a_worker_is_ready_until_it_drains_or_its_store_is_gone(
     client: ChainExecutor, start_worker: Any, wait_until: Any, tmp_path: Path
 ) -> None:
@@ -129,6 +133,7 @@ async def test_a_worker_is_ready_until_it_drains_or_its_store_is_gone(
     assert await client.wait(run, timeout=20) == 1
 
 
+@redis_only
 async def test_http_off_and_an_address_that_is_none(start_worker: Any, wait_until: Any) -> None:
     silent, wrong = start_worker("--http", "off"), start_worker("--http", "nowhere")
     await wait_until(lambda: silent.did("worker.started", http=""), 20)
