@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tinyflow_nb import ChainDefinition
+from tinyflow_nb.engine import vetting
 from tinyflow_nb.errors import ChainFailed, DefinitionError, NotTrusted, SettingsError
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.stores.memory import MemoryStore
@@ -121,6 +122,26 @@ async def test_44_a_claim_of_an_untrusted_run_is_handed_back(user, ledger, wait_
         assert (state.nodes["one"].status, state.nodes["one"].attempts) == ("READY", 0)
         assert not await mine.accept(Trigger(run, 1, "one")), "it is not taken again"
     assert ledger.lines() == []
+
+
+async def test_44_what_was_refused_is_looked_at_again_once_somebody_trusted_signed_it(
+    user, ledger, wait_until, executor_on, monkeypatch
+) -> None:
+    monkeypatch.setattr(vetting, "ASK_AGAIN_SECONDS", 0.0)
+    store = MemoryStore()
+    alice, carol = user("alice"), user("carol")
+    bob = user("bob", keys={"carol": carol.own_line()})
+    async with (
+        executor_on(store, alice, execute=False) as hers,
+        executor_on(store, bob) as worker,
+        executor_on(store, carol, execute=False) as reviewer,
+    ):
+        run = await hers.execute_async(ledger.define(), {"folder": "."})
+        assert await worker.accept(Trigger(run, 1, "one"))
+        await wait_until(lambda: _idle(worker))
+        await reviewer.vouch(await reviewer.review(run))
+        assert await worker.accept(Trigger(run, 1, "one"))
+        assert await hers.wait(run, timeout=10) == "done"
 
 
 async def test_44_a_chain_without_code_of_its_own_needs_trust_too(house, user, define) -> None:
