@@ -19,7 +19,7 @@ import nbformat
 import pytest
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
-START_SECONDS = 60
+START_SECONDS = 120
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
