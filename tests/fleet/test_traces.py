@@ -83,7 +83,7 @@ async def test_two_workers_write_one_trace_of_a_run(
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     workers = [start_worker("--concurrency", "2") for _ in range(2)]
     for worker in workers:
-        await wait_until(lambda w=worker: w.did("worker.started"), 30)
+        await wait_until(lambda w=worker: w.did("worker.started"), 60)
     chain = ChainDefinition.from_source(FAN, name="fan")
     run = await client.execute_async(chain, {"docs": list(range(20))})
     assert await client.wait(run, timeout=30) == sorted(w.process.pid for w in workers)

@@ -111,6 +111,7 @@ class Engine:
         self._lease, self._capacity, self._threads = lease, capacity, threads
         self._at_hand = AtHand(states, self.registry, nodes, overrides, isolation)
         self.changes = Changes(self._name, self._at_hand.known)
+        self._at_hand.when_kept = self.changes.known
         self._isolation = isolation
         self._dead: Counter[str] = Counter()
         self._tracing = tracing
