@@ -151,6 +151,28 @@ async def test_44_a_chain_without_code_of_its_own_needs_trust_too(house, user, d
         await (await house.open(user("bob"))).attach(run)
 
 
+PARENT = """
+from tinyflow_nb import chain
+
+folder: str
+
+@chain("evil")
+def below(folder) -> str: ...
+"""
+
+
+async def test_44_a_strangers_chain_below_ones_own_is_refused(house, user, ledger, define) -> None:
+    alice, bob = user("alice"), user("bob")
+    await (await house.open(alice)).publish(ledger.define())
+    mine = await house.open(bob)
+    with pytest.raises(NotTrusted, match=r"signed by alice@there") as caught:
+        await mine.execute(define(PARENT), {"folder": "."})
+    assert "%tinyflow trust evil@1" in caught.value.remedy
+    assert ledger.lines() == []
+    bob.add(alice.own_line(), "alice")
+    assert await mine.execute(define(PARENT), {"folder": "."}) == "done"
+
+
 async def test_44_reviewed_and_signed_it_runs_for_all_who_trust_the_reviewer(house, user, ledger) -> None:
     alice, bob = user("alice"), user("bob")
     carol = user("carol", keys={"bob": bob.own_line()})

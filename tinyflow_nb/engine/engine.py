@@ -298,7 +298,8 @@ class Engine:
 
     async def _plan(self, new: NewRun, hash: str) -> Plan:
         name = new.chain.partition("@")[0]
-        definition = await self.registry.vetting.passed(hash, name, new.run)
+        published = "@#" not in new.chain
+        definition = await self.registry.vetting.passed(hash, name, new.chain if published else new.run)
         return await self._at_hand.plan(definition, new.context.get("bindings"))
 
     async def _check(self, new: NewRun) -> None:
