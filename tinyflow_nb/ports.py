@@ -81,22 +81,20 @@ class Doubt(NamedTuple):
 
 
 class Trust(Protocol):
-    """Who signs what is submitted here, and whose definitions are executed here (SEMANTICS 44).
-
-    Every method may raise SettingsError: keys or lists can't be used; then nothing is executed.
-    """
+    """Who signs what is submitted here, and whose definitions are executed here (SEMANTICS 44)."""
 
     def sign(self, definition: ChainDefinition) -> Signature:
         """Vouch for a definition that is submitted here.
 
         Raises:
             NotTrusted: the key that signs here is trusted here no more.
+            SettingsError: there is no usable key.
         """
         ...
 
     def distrust(self, signature: Signature, definition: ChainDefinition) -> Doubt | None:
         """Why a definition is not executed here on the strength of this signature; None if it is. That
-        the definition is what `digest` says was checked before."""
+        the definition is what `digest` says was checked before. In doubt it is not."""
         ...
 
     def epoch(self) -> int:

@@ -19,7 +19,7 @@ import nbformat
 import pytest
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
-START_SECONDS = 60
+START_SECONDS = 120
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -132,7 +132,7 @@ class Page:
 
     def __init__(self, browser: Any, address: str, name: str) -> None:
         self.page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)
         self.page.add_init_script(WATCH)
         self._address, self._name = address, name
         self.open()
@@ -140,7 +140,8 @@ class Page:
     def open(self) -> None:
         self.page.goto(f"{self._address}/{self._name}?reset")
         self.page.wait_for_function(
-            "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+            "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+            timeout=START_SECONDS * 1000,
         )
 
     def command(self, name: str, arguments: dict[str, Any] | None = None) -> None:

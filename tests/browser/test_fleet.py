@@ -14,7 +14,7 @@ import pytest
 
 from tests.browser.conftest import OpenNotebook, Page
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 CHAIN = """%%tinyflow fleet -i count=12
 import asyncio

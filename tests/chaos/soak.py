@@ -51,7 +51,7 @@ ALLOWED = {
 def main() -> int:
     p = argparse.ArgumentParser(prog="python -m tests.chaos.soak", description=__doc__)
     p.add_argument("--minutes", type=float, default=60.0)
-    p.add_argument("--rate", type=float, default=1.0, help="runs a second (default: %(default)s)")
+    p.add_argument("--rate", type=float, default=3.0, help="runs a second (default: %(default)s)")
     p.add_argument("--scheduler", choices=SCHEDULERS, default="redis")
     p.add_argument("--workers", type=int, default=2)
     p.add_argument("--every", type=float, help="seconds between two samples (default: 10, or 60 in all)")

@@ -129,7 +129,9 @@ async def test_b21_items_ask_for_their_nodes_tags(still):
 async def test_b23_what_is_handed_back_waits_in_its_lane(still):
     run = await bench(still)
     embed, _ = (await run.create(("gpu",))).claims
-    await run.store.commit(Commit("r", 1, (HandBack("handback", "embed", embed.token),), "w", 9, tags=()))
+    handback = HandBack("handback", "embed", embed.token)
+    outcome = await run.store.commit(Commit("r", 1, (handback,), "w", 9, tags=()))
+    assert [(t.unit, t.tags) for t in outcome.triggers] == [("embed", ("gpu",))], "others are told"
     waits = next(t for t in await run.store.pending("r") if t.unit == "embed")
     assert (waits.tags, waits.kind, waits.attempt) == (("gpu",), "run", 0)
 

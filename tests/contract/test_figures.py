@@ -32,6 +32,18 @@ def ok(n: int) -> bool:
     '''Well?'''
 """
 
+TAGGED = """
+from tinyflow_nb import node
+
+@node(tags=["gpu"])
+def seen() -> int:
+    return 1
+
+@node(tags=["gpu", "eu"])
+def heard() -> int:
+    return 1
+"""
+
 
 class Counting:
     timeout = 10.0
@@ -73,7 +85,10 @@ async def test_the_backlog_is_what_is_ready_and_nobody_works_on(still: Any) -> N
     executor = await still.open(execute=False)
     run = await executor.execute_async(still.define(GOOD, "good"), {"n": 1})
     assert (await executor.metrics()).backlog == 1
-    await executor.stop(run)
+    tagged = await executor.execute_async(still.define(TAGGED, "tagged"))
+    assert (await executor.metrics()).backlog == 3
+    for stopped in (run, tagged):
+        await executor.stop(stopped)
     assert (await executor.metrics()).backlog == 0
 
 

@@ -200,9 +200,19 @@ async def test_b23_units_that_nobody_takes_and_no_worker(own_redis: Any, wait_un
     report = await look(server.address)
     assert_only(report, "runs.unclaimed")
     trouble = found(report, "runs.unclaimed")
-    assert trouble.what == f"1 units wait for a worker, one of {run} the longest"
+    assert trouble.what == f"1 unit waits for a worker, one of {run} the longest"
     assert f"tinyflow-nb worker --store {server.address}" in trouble.mend
     assert found(report, "workers.alive").mend == f"tinyflow-nb worker --store {server.address}"
+
+
+async def test_b23_a_unit_whose_tags_nobody_carries(own_redis: Any) -> None:
+    server = own_redis(*GOOD)
+    source = '@node(tags=["gpu", "eu"])\ndef one(n: int) -> int:\n    return n\n'
+    async with connect(server.address, execute=False, clock=a_minute_ago()) as client:
+        run = await client.execute_async(ChainDefinition.from_source(source, "one"), {"n": 1})
+    trouble = found(await look(server.address), "runs.unclaimed")
+    assert trouble.what == f"1 unit waits for a worker, one of {run} the longest"
+    assert trouble.mend.endswith("--tags gpu,eu")
 
 
 async def test_c20_a_lease_that_nobody_renews(own_redis: Any) -> None:

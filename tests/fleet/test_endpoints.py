@@ -16,6 +16,7 @@ import pytest
 from tinyflow_nb import ChainDefinition, ChainExecutor
 from tinyflow_nb.errors import ChainFailed
 
+redis_only = pytest.mark.parametrize("scheduler", ["redis"])  # nothing here asks who carries wake-ups
 DOCS = Path(__file__).parents[2] / "docs" / "observability.md"
 
 TWO = """
@@ -64,11 +65,12 @@ async def metrics(worker: Any) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
+@redis_only
 async def test_metrics_of_runs_and_nodes_and_no_label_names_a_run(
     client: ChainExecutor, start_worker: Any, wait_until: Any
 ) -> None:
     worker = start_worker("--concurrency", "7")
-    await wait_until(lambda: worker.did("worker.started"), 20)
+    await wait_until(lambda: worker.did("worker.started"), 60)
     two = define(TWO, "two")
     ids = [await client.execute_async(two, {"n": n}) for n in (1, 2, -5)]
     assert await client.wait(ids[0], timeout=20) == 2
@@ -96,11 +98,12 @@ async def test_metrics_of_runs_and_nodes_and_no_label_names_a_run(
     assert not [name for name in found for run in ids if run in name]
 
 
+@redis_only
 async def test_the_backlog_is_the_fleets_and_work_in_hand_is_told(
     client: ChainExecutor, start_worker: Any, wait_until: Any, tmp_path: Path
 ) -> None:
     worker = start_worker("--concurrency", "1")
-    await wait_until(lambda: worker.did("worker.started"), 20)
+    await wait_until(lambda: worker.did("worker.started"), 60)
     held = define(HELD, "held")
     runs = [await client.execute_async(held, {"go": str(tmp_path / "go")}) for _ in range(3)]
     await wait_until(lambda: worker.did("node.started"))
@@ -111,11 +114,12 @@ async def test_the_backlog_is_the_fleets_and_work_in_hand_is_told(
     assert [await client.wait(run, timeout=20) for run in runs] == [1, 1, 1]
 
 
+@redis_only
 async def test_a_worker_is_ready_until_it_drains_or_its_store_is_gone(
     client: ChainExecutor, start_worker: Any, wait_until: Any, tmp_path: Path
 ) -> None:
     worker = start_worker("--drain", "30")
-    await wait_until(lambda: worker.did("worker.started"), 20)
+    await wait_until(lambda: worker.did("worker.started"), 60)
     assert await get(worker, "/healthz") == (200, "ok\n")
     assert await get(worker, "/readyz") == (200, "ok\n")
     assert (await get(worker, "/"))[0] == 404
@@ -129,10 +133,11 @@ async def test_a_worker_is_ready_until_it_drains_or_its_store_is_gone(
     assert await client.wait(run, timeout=20) == 1
 
 
+@redis_only
 async def test_http_off_and_an_address_that_is_none(start_worker: Any, wait_until: Any) -> None:
     silent, wrong = start_worker("--http", "off"), start_worker("--http", "nowhere")
-    await wait_until(lambda: silent.did("worker.started", http=""), 20)
-    await wait_until(lambda: wrong.process.poll() is not None, 20)
+    await wait_until(lambda: silent.did("worker.started", http=""), 60)
+    await wait_until(lambda: wrong.process.poll() is not None, 60)
     assert wrong.process.returncode == 2
     [line] = wrong.did("worker.refused")
     assert "--http nowhere: use host:port" in line["message"]
@@ -142,13 +147,15 @@ async def test_every_documented_field_of_the_log_is_there(
     client: ChainExecutor, start_worker: Any, scheduler: str, wait_until: Any
 ) -> None:
     worker = start_worker()
-    await wait_until(lambda: worker.did("worker.started"), 20)
+    await wait_until(lambda: worker.did("worker.started"), 60)
     two = define(TWO, "two")
     with pytest.raises(ChainFailed):
         await client.execute(two, {"n": -5}, timeout=20)
     await wait_until(lambda: worker.did("chain.finished"))
     for line in worker.lines():
         assert {"at", "level", "action", "message", "worker"} <= line.keys()
+        if line["action"].startswith("node."):
+            assert {"run", "chain", "node", "node_type", "attempt"} <= line.keys()
     [failed] = worker.did("node.finished", node="second")
     expected = {
         "level": "info", "chain": two.short_ref, "node": "second", "node_type": "code", "attempt": 1,
@@ -158,12 +165,13 @@ async def test_every_documented_field_of_the_log_is_there(
     assert failed["duration"] >= 0
     assert "raise ValueError" in failed["traceback"]
     table = DOCS.read_text("utf-8").partition("## Logs")[2].partition("\n## ")[0]
-    documented = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    rows = re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     written = {name for line in worker.lines() for name in line}
     if scheduler == "redis":  # its wake-ups are no messages
         written.add("message_id")
     else:
         assert failed["message_id"]
     assert written <= documented, "and nothing that is not"
-    assert documented - written <= {"reason", "logger"}
+    assert documented - written <= {"reason", "logger", "isolate"}
     assert json.loads(json.dumps(failed)) == failed

@@ -67,7 +67,7 @@ async def test_c30_a_run_on_workers_is_told_by_whichever_scheduler_carries_it(
 ) -> None:
     workers = [start_worker() for _ in range(2)]
     for worker in workers:
-        await wait_until(lambda w=worker: w.did("worker.started"), 30)
+        await wait_until(lambda w=worker: w.did("worker.started"), 60)
     line = ChainDefinition.from_source(LINE, name="line")
     run = await client.execute_async(line, {"n": 1})
     assert await client.wait(run, timeout=30) == 3

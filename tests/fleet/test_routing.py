@@ -57,6 +57,18 @@ async def waits(folder: str) -> int:
     return 1
 """
 
+LOOP = """
+import os
+from pathlib import Path
+
+folder: str
+
+def spins(folder: str) -> int:
+    (Path(folder) / str(os.getpid())).touch()
+    while True:
+        pass
+"""
+
 
 def define(source: str) -> ChainDefinition:
     return ChainDefinition.from_source(textwrap.dedent(source), name="demo")
@@ -167,3 +179,7 @@ async def test_b19_an_isolating_worker_survives_its_nodes_and_says_what_it_lacks
     children.terminate()
     await wait_until(lambda: children.process.poll() == 0, 20)
     await wait_until(lambda: not Path(f"/proc/{pid}").exists())
+    await client.execute_async(define(LOOP), {"folder": str(package)})
+    (child,) = await wait_until(lambda: [p.name for p in package.glob("[0-9]*")], 30)
+    worker.kill()
+    await wait_until(lambda: not Path(f"/proc/{child}").exists())

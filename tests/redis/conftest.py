@@ -73,13 +73,15 @@ def address(redis_server: Any) -> str:
 
 class Proxy:
     """Between a store and its server. While `deaf_after` is 0 it passes everything on; with n, the
-    n-th request from then on reaches the server, and its answer is lost with the connection."""
+    n-th request from then on reaches the server, and its answer is lost with the connection. The next
+    `loading` requests are answered as by a server that reads its file."""
 
     def __init__(self, port: int) -> None:
         self._server_port = port
         self._writers: list[asyncio.StreamWriter] = []
         self.deaf_after = 0
         self.lost = 0
+        self.loading = 0
 
     async def start(self, stack: AsyncExitStack) -> str:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -97,6 +99,10 @@ class Proxy:
         back = asyncio.ensure_future(self._pass_on(from_server, writer))
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
+                if self.loading:
+                    self.loading -= 1
+                    writer.write(b"-LOADING Redis is loading the dataset in memory\r\n")
+                    continue
                 to_server.write(data)
                 if self.deaf_after:
                     self.deaf_after -= 1

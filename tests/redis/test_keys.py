@@ -76,6 +76,23 @@ async def test_25_a_line_of_nodes_costs_one_call_each(bench, address, redis_serv
     assert await _calls(executor) - before <= 50 + 5, "create, 50 commits, and who waits looks 4 times"
 
 
+async def test_25_a_fan_of_a_hundred_costs_one_call_each_and_nobody_tries_again(bench, address):
+    leaves = [f"leaf{i}" for i in range(100)]
+    source = "async def source(n: int) -> int:\n    return n\n" + "".join(
+        f"async def {leaf}(source: int) -> int:\n    return source\n" for leaf in leaves
+    )
+    source += f"async def total({', '.join(leaves)}) -> int:\n    return sum(({', '.join(leaves)}))\n"
+    executor = await bench.executor(address)
+    fan = ChainDefinition.from_source(source, "fan")
+    await executor.execute(fan, {"n": 1}, timeout=20)
+    before = await _calls(executor)
+    run = await executor.execute_async(fan, {"n": 2})
+    assert await executor.wait(run, timeout=20) == 200
+    assert await _calls(executor) - before <= 1 + 102 + 15, "create, a commit for each, and some looks"
+    nodes = (await executor.state(run)).nodes
+    assert {node.attempts for node in nodes.values()} == {1}
+
+
 async def _calls(executor):
     told = await executor._store._servers.call("", "INFO", "commandstats")
     return int(re.search(r"cmdstat_fcall:calls=(\d+)", told)[1])

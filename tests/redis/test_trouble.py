@@ -51,12 +51,28 @@ async def test_out_of_memory_is_said_and_nothing_is_half_done(bench, own_redis):
     assert await store.commit(bench.done(a)) is not None
 
 
+async def test_a_server_that_loads_its_data_is_waited_for_and_then_named(bench, proxy, monkeypatch):
+    proxy, address = await proxy()
+    store = await bench.store(address)
+    proxy.loading = 2
+    (a,) = (await store.create(bench.new("r"), bench.shape)).claims
+    assert proxy.loading == 0
+    monkeypatch.setattr("tinyflow_nb.stores.redis.servers.PATIENCE_SECONDS", 0.1)
+    proxy.loading = 1_000
+    with pytest.raises(StoreError, match="is still loading its data"):
+        await store.commit(bench.done(a))
+    proxy.loading = 0
+    assert await store.commit(bench.done(a)) is not None, "nothing was half done"
+
+
 async def test_a_read_only_replica_is_named_as_such(bench, own_redis):
     server = own_redis()
     store = await bench.store(server.address)
     server.ask("REPLICAOF", "127.0.0.1", "1")
     with pytest.raises(StoreError, match="read-only replica: name the master"):
         await store.create(bench.new("r"), bench.shape)
+    server.ask("REPLICAOF", "NO", "ONE")
+    assert await store.create(bench.new("r"), bench.shape) is not None, "nothing was half done"
 
 
 async def test_data_of_a_newer_schema_are_refused(bench, own_redis):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tinyflow_nb import ChainDefinition
+from tinyflow_nb.engine import vetting
 from tinyflow_nb.errors import ChainFailed, DefinitionError, NotTrusted, SettingsError
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.stores.memory import MemoryStore
@@ -123,11 +124,53 @@ async def test_44_a_claim_of_an_untrusted_run_is_handed_back(user, ledger, wait_
     assert ledger.lines() == []
 
 
+async def test_44_what_was_refused_is_looked_at_again_once_somebody_trusted_signed_it(
+    user, ledger, wait_until, executor_on, monkeypatch
+) -> None:
+    monkeypatch.setattr(vetting, "ASK_AGAIN_SECONDS", 0.2)
+    store = MemoryStore()
+    alice, carol = user("alice"), user("carol")
+    bob = user("bob", keys={"carol": carol.own_line()})
+    async with (
+        executor_on(store, alice, execute=False) as hers,
+        executor_on(store, bob) as worker,
+        executor_on(store, carol, execute=False) as reviewer,
+    ):
+        run = await hers.execute_async(ledger.define(), {"folder": "."})
+        assert await worker.accept(Trigger(run, 1, "one"))
+        await wait_until(lambda: _idle(worker))
+        await reviewer.vouch(await reviewer.review(run))
+        await wait_until(lambda: worker.accept(Trigger(run, 1, "one")))
+        assert await hers.wait(run, timeout=10) == "done"
+
+
 async def test_44_a_chain_without_code_of_its_own_needs_trust_too(house, user, define) -> None:
     source = "@confirm\ndef ok() -> bool:\n    'Well?'\n"
     run = await (await house.open(user("alice"), execute=False)).execute_async(define(source))
     with pytest.raises(NotTrusted):
         await (await house.open(user("bob"))).attach(run)
+
+
+PARENT = """
+from tinyflow_nb import chain
+
+folder: str
+
+@chain("evil")
+def below(folder) -> str: ...
+"""
+
+
+async def test_44_a_strangers_chain_below_ones_own_is_refused(house, user, ledger, define) -> None:
+    alice, bob = user("alice"), user("bob")
+    await (await house.open(alice)).publish(ledger.define())
+    mine = await house.open(bob)
+    with pytest.raises(NotTrusted, match=r"signed by alice@there") as caught:
+        await mine.execute(define(PARENT), {"folder": "."})
+    assert "%tinyflow trust evil@1" in caught.value.remedy
+    assert ledger.lines() == []
+    bob.add(alice.own_line(), "alice")
+    assert await mine.execute(define(PARENT), {"folder": "."}) == "done"
 
 
 async def test_44_reviewed_and_signed_it_runs_for_all_who_trust_the_reviewer(house, user, ledger) -> None:

@@ -171,7 +171,7 @@ def test_44_after_the_own_key_was_revoked_a_new_one_signs_in_processes_that_run_
     elsewhere.renew_key()
     assert UserTrust().distrust(old, definition) is not None
     elsewhere_new = elsewhere.own_fingerprint()
-    running._trusted_list._look_at = 0.0  # it looks twice a second at most
+    running._list._look_at = 0.0  # it looks twice a second at most
     assert running.sign(definition).fingerprint == elsewhere_new
 
 
@@ -181,7 +181,7 @@ def test_44_the_list_is_read_again_when_it_changes(user: Any, define: Any, tmp_p
     signature = alice.sign(definition)
     before = mine.epoch()
     elsewhere.add(alice.own_line(), "")
-    mine._trusted_list._look_at = 0.0
+    mine._list._look_at = 0.0
     assert mine.epoch() != before
     assert mine.distrust(signature, definition) is None
     (listed,) = mine.signers()
@@ -196,8 +196,12 @@ def test_44_a_list_that_can_not_be_read_trusts_nobody_and_says_so(
     definition = define("def one() -> int:\n    return 1\n")
     signature = UserTrust().sign(definition)
     (own_folder(tmp_path) / "signers.json").write_text(text, "latin-1")
-    with pytest.raises(SettingsError, match="nobody's code is executed before it is mended"):
-        UserTrust().distrust(signature, definition)
+    doubt = UserTrust().distrust(signature, definition)
+    assert doubt is not None
+    assert "nobody's code is executed before it is mended" in doubt.reason
+    for use in (UserTrust().sign, UserTrust().add, UserTrust().revoke):
+        with pytest.raises(SettingsError, match=r"the list of trusted signers in .* can't be read"):
+            use(definition) if use.__name__ == "sign" else use(KEY, "x")  # type: ignore[arg-type, call-arg]
 
 
 def test_44_a_projects_file_can_not_say_whom_to_trust(

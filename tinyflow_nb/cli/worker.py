@@ -81,7 +81,8 @@ async def _serve(
             endpoints = Endpoints(http, executor)
             stack.push_async_callback(endpoints.close)
             url = endpoints.url
-        _say("worker.started", TRUST, concurrency=concurrency, tags=carried, http=url)
+        facts = {"concurrency": concurrency, "tags": carried, "isolate": settings.isolate.on, "http": url}
+        _say("worker.started", TRUST, **facts)
         await told.wait()
         for number in (signal.SIGTERM, signal.SIGINT):  # a second one ends it at once
             loop.remove_signal_handler(number)

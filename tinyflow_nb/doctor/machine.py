@@ -13,11 +13,12 @@ from tinyflow_nb.doctor.patient import Patient
 from tinyflow_nb.errors import SettingsError
 
 EXTRAS = {
-    "fleet": ("hiredis", "rocketmq"),
+    "fleet": ("redis", "hiredis", "rocketmq", "prometheus_client"),
     "lab": ("anywidget", "jupyterlab"),
     "notebook": ("anywidget", "notebook"),
     "llm": ("pydantic_ai", "httpx2"),
     "local-llm": ("pydantic_ai", "xllamacpp"),
+    "otel": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"),
     "services": ("jgo", "psutil"),
 }
 """Modules that show whether an extra is installed."""
@@ -29,13 +30,20 @@ async def python(_: Patient) -> Finding:
 
 
 async def extras(patient: Patient) -> Finding:
-    missing = {e: [m for m in needed if importlib.util.find_spec(m) is None] for e, needed in EXTRAS.items()}
+    missing = {e: [m for m in needed if not _is_there(m)] for e, needed in EXTRAS.items()}
     here = ", ".join(e for e, lacking in missing.items() if not lacking) or "none"
     if (patient.is_shared or patient.uses_rocketmq) and missing["fleet"]:
         why = f"without {', '.join(missing['fleet'])} there is no way to Redis or RocketMQ"
         return error("the extra `fleet` is missing", why, "pip install 'tinyflow-nb[fleet]'")
     absent = ", ".join(e for e, lacking in missing.items() if lacking)
     return ok(f"extras installed: {here}", f"not installed: {absent}" if absent else "")
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it is a part of
+        return False
 
 
 async def trust(patient: Patient) -> Finding:

@@ -37,6 +37,8 @@ class Patient:
         """Set once Redis answers."""
         self.info: list[Mapping[str, str]] = []
         """What each Redis server says of itself."""
+        self.keys: list[str] = []
+        """A key on each of those servers."""
         self.runs: RedisStore | None = None
         """Set once its data can be read."""
 

@@ -30,19 +30,19 @@ async def answers(patient: Patient) -> Finding:
         address = parse(patient.store)
         servers = Servers(address)
         await servers.open(patient.stack)
-        told = [parsed(await servers.call("", "INFO"))]
-        if servers.is_cluster:
-            answered = await asyncio.gather(*(servers.call(key_of(str(n)), "INFO") for n in range(200)))
-            told = list({i["run_id"]: i for i in map(parsed, answered)}.values())
+        keys = [key_of(str(n)) for n in range(200)] if servers.is_cluster else [""]
+        told = map(parsed, await asyncio.gather(*(servers.call(key, "INFO") for key in keys)))
+        found = {info["run_id"]: (key, info) for key, info in zip(keys, told, strict=True)}
     except MissingExtra as e:
         return error("Redis can't be used", str(e), "pip install 'tinyflow-nb[fleet]'")
     except SettingsError as e:
         return error(f"{shown} is no address of Redis", str(e), "--store redis://[user:password@]host:6379/0")
     except StoreError as e:
         return error(f"Redis can't be used at {shown}", str(e), _mend_of(str(e), address.hosts[0]))
-    patient.servers, patient.info = servers, told
-    found = ", ".join(sorted({i["redis_version"] for i in told}))
-    return ok(f"Redis {found} answers at {shown}", f"{len(told)} servers" if len(told) > 1 else "")
+    patient.servers = servers
+    patient.keys, patient.info = [key for key, _ in found.values()], [info for _, info in found.values()]
+    versions = ", ".join(sorted({i["redis_version"] for i in patient.info}))
+    return ok(f"Redis {versions} answers at {shown}", f"{len(found)} servers" if len(found) > 1 else "")
 
 
 def parsed(info: Any) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.doctor.finding import Finding, error, ok, warning
 from tinyflow_nb.doctor.patient import Patient
+from tinyflow_nb.doctor.workers import start_one
 
 if TYPE_CHECKING:
     from tinyflow_nb.model.trigger import Trigger
@@ -19,6 +20,8 @@ MOVED_SECONDS = 10.0
 LOOKED_AT = 20
 """Runs of each part of the store that are looked at."""
 BACKLOG = 1_000
+SCANS = 200
+"""Steps over all keys of a server, at most: a million of them."""
 
 
 async def schema(patient: Patient) -> Finding:
@@ -43,17 +46,13 @@ async def schema(patient: Patient) -> Finding:
 async def backlog(patient: Patient) -> Finding:
     """Wake-ups nobody has taken, and runs in which something is due."""
     assert patient.servers is not None
-    due = sum(await asyncio.gather(*(_due_runs(patient, shard) for shard in range(_shards()))))
+    servers, now = patient.servers, repr(_now(patient))
+    lists = await _due_lists(patient)
+    due = sum(await asyncio.gather(*(servers.call(key, "ZCOUNT", key, "-inf", now) for key in lists)))
     if due > BACKLOG:
         why = "more becomes ready than the workers take"
-        return warning(f"{due:,} runs have something due", why, _start_a_worker(patient))
+        return warning(f"{due:,} runs have something due", why, start_one(patient))
     return ok(f"{due:,} runs have something due")
-
-
-async def _due_runs(patient: Patient, shard: int) -> int:
-    assert patient.servers is not None
-    key = f"tf:{{s{shard:02}}}:due"
-    return int(await patient.servers.call(key, "ZCOUNT", key, "-inf", repr(_now(patient))))
 
 
 async def unclaimed(patient: Patient) -> Finding:
@@ -61,18 +60,21 @@ async def unclaimed(patient: Patient) -> Finding:
     if not late:
         return ok("nothing that is ready waits for a worker")
     oldest = min(late, key=lambda t: t.due)
-    told = f"{len(late)} units wait for a worker, {oldest.unit or 'the deadline'} of {oldest.run} the longest"
+    waiting = "1 unit waits" if len(late) == 1 else f"{len(late)} units wait"
+    told = f"{waiting} for a worker, {oldest.unit} of {oldest.run} the longest"
     why = f"it is due for {_now(patient) - oldest.due:.0f} s: no worker is alive, has room, or may run it"
-    return error(told, why, f"tinyflow-nb show {oldest.run} says why; {_start_a_worker(patient)}")
+    start = start_one(patient) + (f" --tags {','.join(oldest.tags)}" if oldest.tags else "")
+    return error(told, why, f"tinyflow-nb show {oldest.run} says why; {start}")
 
 
 async def leases(patient: Patient) -> Finding:
     expired = [t for t in await _overdue(patient) if t.kind == "lease"]
     if not expired:
         return ok("no lease has expired")
-    told = f"{len(expired)} units are held by workers that do not renew them"
+    held = "1 unit is" if len(expired) == 1 else f"{len(expired)} units are"
+    told = f"{held} held by workers that do not renew them"
     why = f"such as {expired[0].unit} of {expired[0].run}: its worker died, and no other takes it up"
-    return error(told, why, _start_a_worker(patient))
+    return error(told, why, start_one(patient))
 
 
 async def _overdue(patient: Patient) -> list[Trigger]:
@@ -80,19 +82,40 @@ async def _overdue(patient: Patient) -> list[Trigger]:
     if patient.runs is None:
         return []
     now = _now(patient)
-    named = await asyncio.gather(*(_late_runs(patient, shard, now) for shard in range(_shards())))
-    pending = await asyncio.gather(*(patient.runs.pending(run) for runs in named for run in runs))
+    lists = await _due_lists(patient)
+    named = await asyncio.gather(*(_late_runs(patient, key, now) for key in lists))
+    runs = dict.fromkeys(run for runs in named for run in runs)
+    pending = await asyncio.gather(*map(patient.runs.pending, runs))
     return [t for triggers in pending for t in triggers if t.due < now - WAITED_SECONDS]
 
 
-async def _late_runs(patient: Patient, shard: int, now: float) -> list[str]:
+async def _late_runs(patient: Patient, key: str, now: float) -> list[str]:
     assert patient.servers is not None
-    key = f"tf:{{s{shard:02}}}:due"
     until = repr(now + MOVED_SECONDS)
     found = await patient.servers.call(
         key, "ZRANGE", key, "-inf", until, "BYSCORE", "LIMIT", "0", str(LOOKED_AT)
     )
     return [str(run) for run in found]
+
+
+async def _due_lists(patient: Patient) -> list[str]:
+    """Of every shard; those of lanes that need tags have names of their own."""
+    found = await asyncio.gather(*(_of_lanes(patient, key) for key in patient.keys))
+    return [f"tf:{{s{shard:02}}}:due" for shard in range(_shards())] + [key for keys in found for key in keys]
+
+
+async def _of_lanes(patient: Patient, server: str) -> list[str]:
+    assert patient.servers is not None
+    found: list[str] = []
+    cursor = "0"
+    for _ in range(SCANS):
+        cursor, keys = await patient.servers.call(
+            server, "SCAN", cursor, "MATCH", "tf:{s*}:due:*", "COUNT", "5000", "TYPE", "zset"
+        )
+        found += keys
+        if int(cursor) == 0:
+            break
+    return found
 
 
 def _now(patient: Patient) -> float:
@@ -136,9 +159,3 @@ def _shards() -> int:
     from tinyflow_nb.stores.redis.store import SHARDS
 
     return SHARDS
-
-
-def _start_a_worker(patient: Patient) -> str:
-    from tinyflow_nb.doctor.workers import start_one
-
-    return start_one(patient)

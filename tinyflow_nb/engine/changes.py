@@ -17,6 +17,9 @@ log = logging.getLogger("tinyflow_nb.changes")
 BEGUN_KEPT = 20_000
 """Attempts whose beginning is remembered; the oldest belong to runs that ended elsewhere."""
 
+EARLY_KEPT = 1_000
+"""Runs being looked up at once, at most."""
+
 
 class Change(NamedTuple):
     """One lifecycle event, with what a reader outside should know besides."""
@@ -61,6 +64,8 @@ class Changes:
         self._listeners: list[Listener] = []
         self._wait_listeners: list[WaitListener] = []
         self._begun: dict[tuple[str, str], float] = {}
+        self._early: dict[str, list[Outcome]] = {}
+        """Of runs that are being looked up, to be worked on: by then it is known what they are."""
 
     def listen(self, listener: Listener) -> None:
         """Called on the engine's loop, for every change: be quick, and do not raise."""
@@ -85,6 +90,19 @@ class Changes:
         if not (logs or self._listeners):
             return
         live = self._live(run)
+        if live is None and outcome.claims and len(self._early) < EARLY_KEPT:
+            self._early.setdefault(run, []).append(outcome)
+            return
+        for told in (*self._early.pop(run, ()), outcome):
+            self._tell(run, live, told, logs=logs)
+
+    def known(self, run: str) -> None:
+        """What this process has at hand of it can be told with its changes."""
+        logs = log.isEnabledFor(logging.INFO)
+        for outcome in self._early.pop(run, ()):
+            self._tell(run, self._live(run), outcome, logs=logs)
+
+    def _tell(self, run: str, live: LiveRun | None, outcome: Outcome, *, logs: bool) -> None:
         for seq, type, unit, at, data in outcome.events:
             node_type = ""
             if live is not None and unit:

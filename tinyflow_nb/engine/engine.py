@@ -113,6 +113,7 @@ class Engine:
         self._lease, self._capacity, self._threads = lease, capacity, threads
         self._at_hand = AtHand(states, self.registry, nodes, overrides, isolation)
         self.changes = Changes(self._name, self._at_hand.known)
+        self._at_hand.when_kept = self.changes.known
         self._isolation = isolation
         self._dead: Counter[str] = Counter()
         self._tracing = tracing
@@ -299,7 +300,8 @@ class Engine:
 
     async def _plan(self, new: NewRun, hash: str) -> Plan:
         name = new.chain.partition("@")[0]
-        definition = await self.registry.vetting.passed(hash, name, new.run)
+        published = "@#" not in new.chain
+        definition = await self.registry.vetting.passed(hash, name, new.chain if published else new.run)
         return await self._at_hand.plan(definition, new.context.get("bindings"))
 
     async def _check(self, new: NewRun) -> None:

@@ -66,6 +66,8 @@ class AtHand:
         self._overrides = overrides
         self._plans: dict[tuple[str, str], Plan] = {}
         self._runs: dict[str, LiveRun] = {}
+        self.when_kept: Callable[[str], None] = lambda _: None
+        """Called with each run that is known from then on."""
         self._epoch = -1
 
     async def plan(self, definition: ChainDefinition, bindings: Mapping[str, Any] | None) -> Plan:
@@ -127,6 +129,7 @@ class AtHand:
 
     def keep(self, live: LiveRun) -> None:
         _keep(self._runs, live.run, live, RUNS)
+        self.when_kept(live.run)
 
     def known(self, run: str) -> LiveRun | None:
         """Without looking at the store."""

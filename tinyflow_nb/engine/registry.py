@@ -73,7 +73,7 @@ class Registry:
         definition, ref = await self.resolve(chain)
         if isinstance(chain, str) and not _is_json(chain):
             return Resolved(await self.vetting.passed(definition.hash, definition.name, ref), ref)
-        await self.vetting.submit(definition)
+        definition = await self.vetting.submit(definition)
         self._remember(definition)
         return Resolved(definition, ref)
 

@@ -90,8 +90,8 @@ class Vetting:
         if digest_of(definition.to_json()) in self._seen:
             await self.passed(definition.hash, definition.name, ref)
 
-    async def submit(self, definition: ChainDefinition) -> None:
-        """Sign it and put it into the store, unless that was done lately.
+    async def submit(self, definition: ChainDefinition) -> ChainDefinition:
+        """Sign it and put it into the store, unless that was done lately; what is to be executed.
 
         Raises:
             NotTrusted: it was taken from the store, and is not trusted here.
@@ -99,14 +99,16 @@ class Vetting:
         self.epoch()
         key = (definition.hash, definition.name)
         now = self._now()
-        if now - self._put.get(key, 0.0) <= PUT_SECONDS:
-            return
+        found = self._passed.get(key)
+        if found is not None and now - self._put.get(key, -math.inf) <= PUT_SECONDS:
+            return found
         if digest_of(definition.to_json()) in self._seen:
-            await self.passed(definition.hash, definition.name, definition.short_ref)
+            definition = await self.passed(definition.hash, definition.name, definition.short_ref)
         else:
             await self._store.put(definition, self._trust.sign(definition))
             _keep(self._passed, key, definition)
         _keep(self._put, key, now)
+        return definition
 
     async def passed(self, hash: str, name: str, ref: str) -> ChainDefinition:
         """The definition, to be executed.
@@ -126,6 +128,7 @@ class Vetting:
         if best is not None and best.definition is not None and best.doubt is None:
             _keep(self._passed, (hash, name), best.definition)
             return best.definition
+        self.round()
         self._ask_again_at = min(self._ask_again_at, time.monotonic() + ASK_AGAIN_SECONDS)
         raise await self._refusal((best.doubt if best else None) or UNSIGNED, hash, name, ref)
 

@@ -29,9 +29,9 @@ class IsolatedTypes(Mapping[str, NodeExecutor]):
         self._program = program
 
     def __getitem__(self, type: str) -> NodeExecutor:
+        executor = self._types[type]
         if type == "code":
             return IsolatedCode(self._pool, self._program)
-        executor = self._types[type]
         return WithIsolatedTools(executor, self._pool, self._program) if type in TOOL_USERS else executor
 
     def __iter__(self) -> Iterator[str]:

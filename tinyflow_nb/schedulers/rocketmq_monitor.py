@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from tinyflow_nb.schedulers.rocketmq_boxes import Inbox, Outbox
 from tinyflow_nb.schedulers.rocketmq_client import Client, told
-from tinyflow_nb.schedulers.rocketmq_names import MONITOR
+from tinyflow_nb.schedulers.rocketmq_names import MONITOR, PROBE
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,8 @@ class RocketMQMonitor:
                     await asyncio.sleep(PAUSE_SECONDS)
                     continue
                 for message in messages:
-                    yield message.body.decode()
+                    if message.tag != PROBE:
+                        yield message.body.decode()
                 if messages:
                     await inbox.ack(messages)
         finally:

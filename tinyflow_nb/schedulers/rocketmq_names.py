@@ -26,7 +26,7 @@ def tag_of(lane: str) -> str:
 
 
 def group_of(lane: str) -> str:
-    """`tinyflow_workers`, `tinyflow_workers_gpu`, `tinyflow_workers_eu_gpu_5a0c62f3`: a group's name
+    """`tinyflow_workers`, `tinyflow_workers_gpu`, `tinyflow_workers_eu_gpu_ed32592a`: a group's name
     takes neither dots nor plus signs, so those of such lanes end with a checksum."""
     if not lane:
         return WORKERS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -162,11 +161,10 @@ def _get_through(address: str, topics: Mapping[str, str]) -> None:
         ServiceError
     """
     probed = [f"{topic}={type}" for topic, type in topics.items() if type in ("NORMAL", "DELAY")]
-    command = [sys.executable, "-m", "tinyflow_nb.services.probe", address, *probed]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", "-m", "tinyflow_nb.services.probe", address, *probed]
     try:
         done = subprocess.run(  # noqa: S603
-            command, env=environment, capture_output=True, text=True, timeout=THROUGH_WITHIN, check=False
+            command, capture_output=True, text=True, timeout=THROUGH_WITHIN, check=False
         )
     except subprocess.TimeoutExpired as e:
         said = (e.stderr or b"").decode("utf-8", "replace")

@@ -23,6 +23,8 @@ RUN_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600)
 NODE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600)
 WAIT_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+FATES = ("dropped", "poison", "dead")
+
 Backlog = Callable[[], int]
 
 
@@ -127,7 +129,7 @@ class _OfTheEngine(Collector):
         )
         yield CounterMetricFamily("tinyflow_lost_leases", "Claims that others took over.", engine.lost_leases)
         messages = CounterMetricFamily("tinyflow_messages", "Messages by their fate.", labels=("fate",))
-        for fate, count in {"dropped": 0, **engine.scheduler_counts}.items():
+        for fate, count in {**dict.fromkeys(FATES, 0), **engine.scheduler_counts}.items():
             messages.add_metric((fate,), count)
         yield messages
 

@@ -19,7 +19,7 @@ from tinyflow_nb.ports import Doubt
 from tinyflow_nb.settings import TrustSettings, get_settings
 from tinyflow_nb.trust import keys
 from tinyflow_nb.trust.files import own_folder
-from tinyflow_nb.trust.trusted import Known, Signer, TrustedList
+from tinyflow_nb.trust.trusted import Signer, TrustedList
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -37,8 +37,9 @@ class UserTrust:
             folder: of the user's key and list; by default in the user's data folder.
         """
         self._given = settings
-        self._folder = folder
-        self._list: TrustedList | None = None
+        where = folder or own_folder()
+        self._key_file = where / "key.pem"
+        self._list = TrustedList(where / "signers.json")
         self._pair: tuple[Ed25519PrivateKey, str] | None = None
         self._lock = threading.Lock()
 
@@ -67,26 +68,25 @@ class UserTrust:
         return unsigned._replace(value=value)
 
     def distrust(self, signature: Signature, definition: ChainDefinition) -> Doubt | None:
-        """Why a definition is not executed here on the strength of this signature; None if it is.
-
-        Raises:
-            SettingsError: who is trusted can't be found out.
-        """
-        mark = signature.fingerprint
+        """Why a definition is not executed here on the strength of this signature; None if it is."""
+        mark, who = signature.fingerprint, signature.signer
         if not mark or not is_genuine(signature, definition):
-            return Doubt(f"it was altered after {signature.signer} signed it")
-        if self._is_revoked(mark):
-            return Doubt(f"it is signed by {signature.signer}, whose key is revoked here")
-        if self.is_trusted(mark):
-            return None
+            return Doubt(f"it was altered after {who} signed it")
+        try:
+            if self._is_revoked(mark):
+                return Doubt(f"it is signed by {who}, whose key is revoked here")
+            if self.is_trusted(mark):
+                return None
+        except SettingsError as error:
+            return Doubt(f"it is signed by {who}, and whom to trust can't be found out: {error}")
         return Doubt(
-            f"it is signed by {signature.signer}, who is not trusted here",
+            f"it is signed by {who}, who is not trusted here",
             f"or trust whatever its author signs: tinyflow-nb trust add {mark}",
         )
 
     def epoch(self) -> int:
         """Moves on when the list changes: what was trusted before has to be asked for again."""
-        return self._trusted_list.look()
+        return self._list.look()
 
     # ------------------------------------------------------------------ who is who
 
@@ -107,7 +107,7 @@ class UserTrust:
         """Whether it is the user's own key, one of the settings or of the list, and not revoked."""
         if self._is_revoked(fingerprint):
             return False
-        known = self._signers().get(fingerprint)
+        known = self._list.known().get(fingerprint)
         return (
             (known is not None and known.state == "trusted")
             or fingerprint in self._team().values()
@@ -119,7 +119,7 @@ class UserTrust:
         found = {mark: Signer(mark, self.author, "own", "key") for mark in self._own_keys()}
         for name, mark in self._team().items():
             found.setdefault(mark, Signer(mark, name, "trusted", "settings"))
-        for mark, known in self._signers().items():
+        for mark, known in self._list.known().items():
             found[mark] = Signer(mark, known.name, known.state, "file")
         for mark in self._revoked():
             name = found[mark].name if mark in found else ""
@@ -140,7 +140,7 @@ class UserTrust:
         if self._is_revoked(mark):
             raise SettingsError(f"{mark} was revoked here, which is for good: let its owner make another key")
         name = name or " ".join(key.split()[2:])
-        self._trusted_list.put(mark, name, "trusted")
+        self._list.put(mark, name, "trusted")
         return Signer(mark, name, "trusted", "file")
 
     def revoke(self, who: str, name: str = "") -> Signer:
@@ -158,7 +158,7 @@ class UserTrust:
             raise SettingsError(f"several signers are called {who!r}; give the fingerprint: trust list")
         mark = named[0] if named else _mark(who, "the signer to revoke")
         name = name or known.get(mark, "")
-        self._trusted_list.put(mark, name, "revoked")
+        self._list.put(mark, name, "revoked")
         return Signer(mark, name, "revoked", "file")
 
     def renew_key(self) -> None:
@@ -171,7 +171,7 @@ class UserTrust:
             raise SettingsError("the settings of [trust] name the signing key: renew it where it comes from")
         old = fingerprint(self._signer()[1])
         if not self._is_revoked(old):
-            self._trusted_list.put(old, self.author, "trusted")
+            self._list.put(old, self.author, "trusted")
         keys.make_key_file(self._key_file, anew=True)
         self._pair = None
 
@@ -181,25 +181,6 @@ class UserTrust:
     def _settings(self) -> TrustSettings:
         return get_settings().trust if self._given is None else self._given
 
-    @property
-    def _where(self) -> Path:
-        return self._folder or own_folder()
-
-    @property
-    def _key_file(self) -> Path:
-        return self._where / "key.pem"
-
-    @property
-    def _trusted_list(self) -> TrustedList:
-        with self._lock:
-            if self._list is None:
-                self._list = TrustedList(self._where / "signers.json")
-            return self._list
-
-    def _signers(self) -> dict[str, Known]:
-        self._trusted_list.look()
-        return self._trusted_list.signers
-
     def _team(self) -> dict[str, str]:
         return {n: _mark(key, f"[trust.keys] {n}") for n, key in self._settings.keys.items()}
 
@@ -207,7 +188,7 @@ class UserTrust:
         return {_mark(key, "`revoked` of [trust]") for key in self._settings.revoked}
 
     def _is_revoked(self, fingerprint: str) -> bool:
-        known = self._signers().get(fingerprint)
+        known = self._list.known().get(fingerprint)
         return (known is not None and known.state == "revoked") or fingerprint in self._revoked()
 
     def _own_keys(self) -> set[str]:

@@ -50,25 +50,33 @@ class TrustedList:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.epoch = 0
-        self.signers: dict[str, Known] = {}
+        self._signers: dict[str, Known] = {}
+        self._trouble = ""
         self._seen: object = ()
         self._look_at = 0.0
 
     def look(self) -> int:
-        """The epoch, after looking whether the file changed: often at most twice a second.
-
-        Raises:
-            SettingsError: the file can't be understood.
-        """
+        """The epoch, after looking whether the file changed: twice a second at most."""
         now = time.monotonic()
         if now >= self._look_at:
             seen = self._stamp()
             if seen != self._seen:
-                self.signers = self._read().signers
+                self._take()
                 self._seen = seen
                 self.epoch += 1
             self._look_at = now + LOOK_SECONDS
         return self.epoch
+
+    def known(self) -> dict[str, Known]:
+        """By fingerprint.
+
+        Raises:
+            SettingsError: the file can't be read.
+        """
+        self.look()
+        if self._trouble:
+            raise SettingsError(self._trouble)
+        return self._signers
 
     def put(self, fingerprint: str, name: str, state: Literal["trusted", "revoked"]) -> None:
         """Trust a signer, or revoke it.
@@ -88,11 +96,16 @@ class TrustedList:
     def _stamp(self) -> object:
         try:
             found = self.file.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         except OSError as error:
-            raise SettingsError(f"{self.file} can't be read: {error}") from None
+            return error.errno
         return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def _take(self) -> None:
+        self._signers, self._trouble = {}, ""
+        try:
+            self._signers = self._read().signers
+        except SettingsError as error:
+            self._trouble = str(error)
 
     def _read(self) -> TrustFile:
         try:

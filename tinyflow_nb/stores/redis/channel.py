@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import hiredis
 from redis.asyncio import Connection
-from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, BusyLoadingError, ResponseError
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Channel:
         try:
             async with asyncio.timeout(SILENCE_SECONDS):
                 await self._exchange(connection, batch)
-        except (RedisError, OSError) as e:
+        except Exception as e:  # noqa: BLE001  who called is told, whatever it is
             await connection.disconnect(nowait=True)
             for call in batch:
                 _give(call, e)

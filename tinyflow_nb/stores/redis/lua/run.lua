@@ -254,6 +254,7 @@ local function list_run()
     if not (run.lanes[lane] and run.lanes[lane] <= time) then
       run.lanes[lane] = time
       list('ZADD', 'due:' .. lane, string.format('%.6f', time))
+      redis.call('SADD', string.match(RUN, '^(.-}):r:') .. ':lanes', lane)
     end
   end
   if run.st == SUSPENDED then
