@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tinyflow_nb.engine.publishing import check_circles
-from tinyflow_nb.errors import DefinitionError, InvalidOperation, Problem, UnknownChain
+from tinyflow_nb.errors import DefinitionError, InvalidOperation, Problem
 from tinyflow_nb.language.calls import check_call
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.reference import Reference

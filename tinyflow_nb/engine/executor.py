@@ -33,7 +33,6 @@ from tinyflow_nb.errors import (
     UnknownRun,
 )
 from tinyflow_nb.model.commit import NewRun
-from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.figures import Figures
 from tinyflow_nb.model.monitor import MonitorMessage
@@ -42,9 +41,7 @@ from tinyflow_nb.model.state import ChainState, NodeState, RunPage
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.ports import (
     MonitorOutlet,
-    PublishedVersion,
 )
-from tinyflow_nb.trust.review import Review
 
 RUN_STATUSES = tuple(status for status in Status if status is not Status.SKIPPED)
 RUN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")

@@ -139,7 +139,7 @@ class Publishing:
             try:
                 entries = change(index)
             except KeyError:
-                raise UnknownChain((await self._unknown(ref))) from None
+                raise UnknownChain(await self._unknown(ref)) from None
             if not entries or await self._added(index, entries):
                 return
 
