@@ -106,6 +106,8 @@ class IsolateSettings(BaseModel):
     """Whether they are; `tinyflow-nb worker --isolate` says so too."""
     memory: int = Field(2 * 1024**3, ge=128 * 1024**2)
     """Most one such process may take."""
+    processes: int = Field(32, ge=1)
+    """Such processes at work at once, at most; further nodes wait for one."""
 
 
 class Settings(BaseSettings):

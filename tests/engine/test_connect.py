@@ -39,3 +39,11 @@ async def test_runs_of_a_status_in_any_case():
         await executor.wait(run, timeout=8)
         assert [s.id for s in (await executor.runs(status="succeeded")).runs] == [run]
         assert (await executor.runs(status="FAILED")).runs == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "told"), [(["a b"], "'a b' is no tag"), (list("abcdef"), "6 tags are too many for one worker")]
+)
+def test_tags_no_worker_can_carry(tags, told):
+    with pytest.raises(SettingsError, match=told):
+        connect("memory://", tags=tags)

@@ -274,6 +274,15 @@ def test_rule_10_options(written: str, kept: dict[str, Any]) -> None:
     assert {name: getattr(definition.node("a"), name) for name in kept} == kept
 
 
+@pytest.mark.parametrize("written", ["'a b'", "['gpu', 'a+b']", "[1]", "['gpu', '']"])
+def test_a_tag_is_a_word(written: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        chain_of(f"@node(tags={written})\ndef a(q): return q\n")
+    (problem,) = caught.value.problems
+    assert problem.line == 1
+    assert problem.message.startswith("`tags=` must be a t")
+
+
 def test_rule_31_inputs_without_declarations() -> None:
     definition = chain_of("""
         def a(question, k: int = 20): return question

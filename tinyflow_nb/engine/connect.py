@@ -82,7 +82,8 @@ def _isolation(settings: Settings) -> Isolation | None:
         return None
     from tinyflow_nb.isolation.isolation import Isolation
 
-    return Isolation(settings.max_concurrent_nodes, settings.isolate.memory)
+    most = min(settings.max_concurrent_nodes, settings.isolate.processes)
+    return Isolation(most, settings.isolate.memory)
 
 
 def _checked(tags: Sequence[str]) -> tuple[str, ...]:
