@@ -107,7 +107,9 @@ class RegistryIndex:
         return self.names[version.name].current == version.number
 
     def labels_of(self, version: Version) -> list[str]:
-        return sorted(l for l, number in self.names[version.name].labels.items() if number == version.number)
+        return sorted(
+            label for label, number in self.names[version.name].labels.items() if number == version.number
+        )
 
     def all(self) -> Iterator[Version]:
         """Every version there is."""
