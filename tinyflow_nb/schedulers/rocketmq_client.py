@@ -155,7 +155,8 @@ class Renewed:
         """
         self._build = build
         self._part: Part | None = None
-        self._old: set[asyncio.Task[None]] = set()
+        self._at_work: set[asyncio.Task[Any]] = set()
+        """Builds a part, or ends an old one."""
         self._built_at = 0.0
         self._failed = 0
         self._lock = asyncio.Lock()
@@ -174,26 +175,40 @@ class Renewed:
         return answer
 
     async def at_hand(self) -> Part:
-        loop = asyncio.get_running_loop()
+        if self._part is not None and not self._worn:
+            return self._part
+        renewing = asyncio.get_running_loop().create_task(self._renew())
+        self._at_work.add(renewing)
+        renewing.add_done_callback(self._at_work.discard)
+        return await asyncio.shield(renewing)  # left alone it would go on without anybody to end it
+
+    @property
+    def _worn(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._failed >= TROUBLES and now - self._built_at >= PAUSE_SECONDS
+
+    async def _renew(self) -> Part:
         async with self._lock:
-            worn = self._failed >= TROUBLES and loop.time() - self._built_at >= PAUSE_SECONDS
-            if self._part is None or worn:
+            if self._part is None or self._worn:
                 new = Part(await self._build())
                 await aside(_start, new.part)
                 self._leave()
-                self._part, self._failed, self._built_at = new, 0, loop.time()
+                self._part, self._failed = new, 0
+                self._built_at = asyncio.get_running_loop().time()
             return self._part
 
     def _leave(self) -> None:
         if self._part is not None:
             ending = asyncio.get_running_loop().create_task(self._part.end())
-            self._old.add(ending)
-            ending.add_done_callback(self._old.discard)
+            self._at_work.add(ending)
+            ending.add_done_callback(self._at_work.discard)
             self._part = None
 
     async def close(self) -> None:
+        """Raises nothing: what could not even be built is told to who called it."""
+        await asyncio.gather(*self._at_work, return_exceptions=True)
         self._leave()
-        await asyncio.gather(*self._old)
+        await asyncio.gather(*self._at_work, return_exceptions=True)
 
 
 def told(error: BaseException) -> str:
