@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from tests.chaos.ledger import Ledger
@@ -14,8 +15,10 @@ from tests.chaos.stage import Worker
 from tests.services.talk import redis_says
 from tinyflow_nb import ChainExecutor, ChainState, Event, NodeState
 
-LASTING = re.compile(r"tf:\{(s\d\d|reg|wake)\}:(runs|done|definitions|schema|waiting|due)")
+LASTING = re.compile(r"tf:\{s\d\d\}:(runs|kids|done|definitions)|tf:\{(reg|wake|roster|monitor)\}.*")
 """Keys that are about no one run and may stay for ever."""
+EMPTY = re.compile(r"tf:\{s\d\d\}:(due|deadlines|between|waiting|monitor)(:.*)?")
+"""Lists of runs that wait for something: once all have ended, nothing does."""
 OF_A_RUN = re.compile(r"tf:\{s\d\d\}:r:")
 EXPECTED = ("StoreError", "LinkLost", "AioRpcError")
 """What a logged traceback may be about: a server that is away."""
@@ -55,19 +58,29 @@ class Checks:
         if (run.error or state.error or {}).get("type") == WORKER_LOST and self._died_thrice(run):
             self.given_up += 1
             return []
-        for unit in _units(state):
-            executed = sum(self._keys[key] for key in _keys_of_unit(state.id, unit))
-            self.again += max(0, executed - max(unit.attempts, unit.round))
         wrong = []
         if run.status != run.shape.status or run.status != state.status:
             told = f" ({state.error})" if state.error else ""
             wrong.append(f"{run.id} ended {run.status or 'unnoticed'}, in the store {state.status}{told}")
         elif not self._is_as_expected(run):
             wrong.append(f"{run.id} came to {run.result!r}")
-        wrong += [f"{run.id}: {told}" for told in self._counted_once(state, events)]
-        missing = [key for key in _keys_of(state) if not self._keys[key]]
-        if missing and run.status == "SUCCEEDED":
-            wrong.append(f"{run.id}: committed, but never executed: {', '.join(missing[:5])}")
+        return wrong + await self._consistent(state, events)
+
+    async def _consistent(self, state: ChainState, events: list[Event]) -> list[str]:
+        """What a run, and those below it, say about themselves."""
+        wrong = [f"{state.id}: {told}" for told in self._counted_once(state, events)]
+        for unit in _units(state):
+            executed = sum(self._keys[key] for key in _keys_of(state.id, unit))
+            self.again += max(0, executed - max(unit.attempts, unit.round))
+            if unit.child:
+                child = await insist(partial(self._client.state, unit.child))
+                below = await insist(partial(self._client.recorded, unit.child))
+                wrong += await self._consistent(child, below)
+        missing = [
+            key for unit in _executed(state) for key in _keys_of(state.id, unit) if not self._keys[key]
+        ]
+        if missing and state.status == "SUCCEEDED":
+            wrong.append(f"{state.id}: committed, but never executed: {', '.join(missing[:5])}")
         return wrong
 
     def _is_as_expected(self, run: Run) -> bool:
@@ -107,14 +120,15 @@ def _units(state: ChainState) -> Iterator[NodeState]:
         yield node
 
 
-def _keys_of(state: ChainState) -> Iterator[str]:
-    """The idempotency keys of what must have been executed, for a result that counts."""
+def _executed(state: ChainState) -> Iterator[NodeState]:
+    """The units that a body must have ended for."""
     for unit in _units(state):
-        if unit.status == "SUCCEEDED" and unit.answered_by is None and unit.error is None and not unit.items:
-            yield from _keys_of_unit(state.id, unit)
+        is_gathered = unit.items is not None
+        if unit.status == "SUCCEEDED" and not (unit.answered_by or unit.error or is_gathered or unit.child):
+            yield unit
 
 
-def _keys_of_unit(run: str, unit: NodeState) -> list[str]:
+def _keys_of(run: str, unit: NodeState) -> list[str]:
     """One a round."""
     node, bracket, item = unit.id.partition("[")
     name = f"{run}/{node}/{item.rstrip(']') if bracket else '-'}"
@@ -125,9 +139,9 @@ def left_in_redis(address: str) -> list[str]:
     """What should not be there any more once every run has ended."""
     wrong = []
     for key in _lines(redis_says(address, "KEYS tf:*")):
-        if re.fullmatch(r"tf:\{s\d\d\}:due", key):
-            due = _lines(redis_says(address, f"ZRANGE {key} 0 -1"))
-            wrong += [f"run {run} is still in the due index" for run in due]
+        if EMPTY.fullmatch(key):
+            waiting = _lines(redis_says(address, f"ZRANGE {key} 0 -1"))
+            wrong += [f"{run} is still in {key}" for run in waiting]
         elif not LASTING.fullmatch(key):
             ttl = redis_says(address, f"TTL {key}").split("\r\n")[0]
             if ttl == ":-1":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.chaos.shapes import Shape
+from tests.chaos.shapes import Shape, children
 from tinyflow_nb import ChainExecutor
 from tinyflow_nb.errors import (
     ChainCancelled,
@@ -51,6 +51,11 @@ class Load:
         self._ledger = ledger
         self._next_shape = next_shape
         self._dice = random.Random(f"load {seed}")
+
+    async def publish(self) -> None:
+        """What the chains call; before the first is started."""
+        for child in children():
+            await self._client.publish(child)
 
     async def keep_up(self, at_once: int, enough: Callable[[int], bool], patience: float) -> None:
         """Start runs, so that `at_once` are on their way, until there are enough; then wait for all.

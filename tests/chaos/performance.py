@@ -77,6 +77,7 @@ async def _perform(stage: Stage, terms: Terms, kinds: tuple[str, ...]) -> tuple[
             connect(stage.store, scheduler=stage.scheduler, execute=False)
         )
         load = Load(client, stage.ledger, chooser(shapes(terms.width), terms.seed), terms.seed)
+        await load.publish()
         faults = Faults(stage, client._scheduler, LEASE)
         began = time.monotonic()
         told = asyncio.create_task(_tell(load, faults, stage, began))

@@ -21,7 +21,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
 from typing import Any
-from tinyflow_nb import ExecutionContext, Retry, confirm, default, node
+from tinyflow_nb import ExecutionContext, Retry, chain, confirm, default, node
 
 ledger: str
 
@@ -188,6 +188,33 @@ async def endless(ledger: str, ctx: ExecutionContext) -> int:
         return 1
 """
 
+NESTED_CHILD = """
+n: int
+
+async def twice(n: int, ledger: str, ctx: ExecutionContext) -> int:
+    with _told(ledger, ctx):
+        await asyncio.sleep(0.2)
+        return n * 2
+
+async def more(twice: int, ledger: str, ctx: ExecutionContext) -> int:
+    with _told(ledger, ctx):
+        return twice + 1
+"""
+
+NESTED = """
+docs: list[int]
+
+@chain("chaos_child", each="n in docs")
+def parts(n: int, ledger: str) -> int: ...
+
+async def total(parts: list[int], ledger: str, ctx: ExecutionContext) -> int:
+    with _told(ledger, ctx):
+        return sum(parts)
+"""
+
+CHILDREN = {"chaos_child": NESTED_CHILD}
+"""Chains that others call, by name; published before."""
+
 Act = Literal["", "answer", "stop"]
 
 
@@ -223,6 +250,7 @@ def shapes(width: int) -> list[Shape]:
         Shape("line", _line(), _marks_counted, weight=3),
         Shape("fan", _fan(width), sum(range(width)), weight=0.5),
         Shape("each", EACH, sum(i * i for i in range(20)), {"docs": list(range(20))}),
+        Shape("nested", NESTED, 15, {"docs": [1, 2, 3]}),
         Shape("rounds", ROUNDS, 50, weight=2),
         Shape("flaky", FLAKY, 5, is_measured=False),
         Shape("handler", HANDLER, "RESCUED FROM OSERROR"),
@@ -232,6 +260,11 @@ def shapes(width: int) -> list[Shape]:
         Shape("failing", FAILING, status="FAILED", is_measured=False),
         Shape("stopped", STOPPED, status="CANCELLED", act="stop", is_measured=False),
     ]
+
+
+def children() -> list[ChainDefinition]:
+    """To be published before anything is started."""
+    return [ChainDefinition.from_source(PRELUDE + body, name=name) for name, body in CHILDREN.items()]
 
 
 def chooser(all_shapes: list[Shape], seed: int) -> Callable[[], Shape]:

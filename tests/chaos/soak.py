@@ -79,6 +79,7 @@ async def _soak(stage: Stage, given: argparse.Namespace, every: float) -> list[s
             connect(stage.store, scheduler=stage.scheduler, execute=False)
         )
         load = Load(client, Path("/dev/null"), chooser(shapes(WIDTH), 1), 1)
+        await load.publish()
         loading = asyncio.create_task(load.steady(given.rate, seconds, PATIENCE))
         samples = await _sample(stage, load, given.csv, seconds, every)
         await loading
