@@ -77,7 +77,7 @@ async def test_44_an_unknown_signers_run_waits_until_it_is_trusted(
     monkeypatch.setattr(stalled, "PATIENCE", 0.5)
     worker = start_worker()
     run = await hers.execute_async(define(), {"folder": str(tmp_path)})
-    (refusal, *_) = await wait_until(lambda: refusals(worker, run), 20)
+    (refusal, *_) = await wait_until(lambda: refusals(worker, run), 60)
     who = f"alice@there ({alice.own_fingerprint()})"
     assert f"it is signed by {who}, who is not trusted here" in refusal
     assert f"tinyflow-nb trust add {alice.own_fingerprint()}" in refusal
@@ -85,14 +85,14 @@ async def test_44_an_unknown_signers_run_waits_until_it_is_trusted(
     async def reason() -> str:
         return (await hers.state(run)).nodes["one"].reason
 
-    told = await wait_until(reason, 20)
+    told = await wait_until(reason, 60)
     assert who in told
     assert "who is not trusted here" in told
     state = await hers.state(run)
     assert (state.nodes["one"].status, state.nodes["one"].attempts) == ("READY", 0)
     assert done(tmp_path) == []
     UserTrust().add(alice.own_line(), "")
-    assert await hers.wait(run, timeout=30) == "done"
+    assert await hers.wait(run, timeout=60) == "done"
     assert done(tmp_path) == ["one", "two"]
 
 
@@ -103,12 +103,12 @@ async def test_44_a_revoked_signers_runs_stop_on_the_workers(
     (tmp_path / "hold").touch()
     worker = start_worker()
     run = await hers.execute_async(define(), {"folder": str(tmp_path)})
-    await wait_until(lambda: done(tmp_path), 20)
+    await wait_until(lambda: done(tmp_path), 60)
     UserTrust().revoke(alice.own_fingerprint())
     begun = (tmp_path / "ledger").stat().st_mtime
     await wait_until(lambda: time.time() > begun + LOOK_SECONDS)  # then the worker looks again
     (tmp_path / "hold").unlink()
-    (refusal, *_) = await wait_until(lambda: refusals(worker, run), 20)
+    (refusal, *_) = await wait_until(lambda: refusals(worker, run), 60)
     assert "whose key is revoked here" in refusal
     state = await hers.state(run)
     assert (state.nodes["one"].status, state.nodes["two"].status) == ("SUCCEEDED", "READY")
@@ -126,6 +126,6 @@ async def test_44_what_was_altered_in_redis_is_not_executed(
     assert "one " in text
     await servers.call(key, "SET", key, text.replace("one ", "own "), "KEEPTTL")
     worker = start_worker()
-    (refusal, *_) = await wait_until(lambda: refusals(worker, run), 20)
+    (refusal, *_) = await wait_until(lambda: refusals(worker, run), 60)
     assert "it was altered after" in refusal
     assert done(tmp_path) == []
