@@ -19,10 +19,12 @@ async def say_why(state: ChainState, store: StateStore) -> None:
     """Give the units of a fleet's run that nobody has taken for long the `reason` for it."""
     if state.status is not Status.RUNNING or not isinstance(store, Roster):
         return
+    now = store.now()
+    if now - state.created_at < PATIENCE:
+        return
     units = {unit.id: unit for node in state.nodes.values() for unit in (node, *(node.items or ()))}
     if all(unit.status is not Status.READY for unit in units.values()):
         return
-    now = store.now()
     pending = await store.pending(state.id)
     late = [t for t in pending if t.kind in ("run", "retry") and now - t.due >= PATIENCE]
     if not late:
