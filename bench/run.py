@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from targets import JUDGES, Records, Row
+from targets import JUDGES, REDIS_JUDGES, Records, Row
 
 HERE = Path(__file__).resolve().parent
 HARNESS = HERE.parent.parent / "shared" / "bench"
@@ -112,13 +112,19 @@ def main() -> None:
     harness(everyone, "W1,W2,W3,W4", arguments, first=True)
     harness(["floor:sqlite", "tinyflow_nb:sqlite"], "W5", arguments, first=False)
     harness(["floor:memory", "tinyflow_nb:memory"], "W6,W8", arguments, first=False)
+    on_redis = "BENCH_REDIS_URL" in os.environ
+    if on_redis:
+        burr = ["burr:redis"] if (VENVS / "burr" / "bin" / "python").exists() else []
+        peers = ["floor:redis_1rt", "tinyflow_nb:redis", *burr]
+        harness(peers, "W1,W2,W3,W4,W5", arguments, first=False)
+    judges = [*JUDGES, *REDIS_JUDGES] if on_redis else JUDGES
     measured = json.loads(OUT.read_text())
     records: Records = {
         (f"{r['peer']}:{r['variant']}", r["workload"], r.get("nodes") if r["workload"] == "W8" else None): r
         for r in measured["results"]
     }
     print(f"\n{measured['meta']['cpu']}, Python {measured['meta']['python']}\n")
-    print(table([*(judge(records) for judge in JUDGES), *rows]))
+    print(table([*(judge(records) for judge in judges), *rows]))
     failures = {
         record["error"]: f"{peer} {workload}"
         for (peer, workload, _), record in records.items()

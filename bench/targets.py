@@ -107,6 +107,37 @@ def resume(records: Records) -> Row:
     return Row(what, f"{mine:.2f} ms", f"{theirs:.2f} ms", figure, target, mine < 2 if quiet else None)
 
 
+def times_faster(variant: str, workload: str, other: str, least: float) -> Callable[[Records], Row]:
+    def judge(records: Records) -> Row:
+        what, target = f"{variant}  {workload}", f">= {least:g} x faster than {other}"
+        ours = measured(records, f"tinyflow_nb:{variant}", workload)
+        theirs = measured(records, other, workload)
+        if not ours or not theirs:
+            return Row(what, "", "", "not measured", target, None)
+        mine, his = microseconds(ours), microseconds(theirs)
+        figure = his / mine
+        return Row(what, f"{mine:.3g} us", f"{his:.3g} us", f"{figure:.2f} x", target, figure >= least)
+
+    return judge
+
+
+def resume_redis(records: Records) -> Row:
+    what, target = "redis  W5 resume to result, p99", "< 5 ms"
+    ours = measured(records, "tinyflow_nb:redis", "W5")
+    if not ours:
+        return Row(what, "", "", "not measured", target, None)
+    mine = ours["p99"] * 1e3
+    return Row(what, f"{mine:.2f} ms", "", "", target, mine < 5)
+
+
+REDIS_JUDGES: list[Callable[[Records], Row]] = [
+    ratio("redis", "W1", "floor:redis_1rt", 1.3),
+    times_faster("redis", "W1", "burr:redis", 2),
+    *(ratio("redis", workload, "floor:redis_1rt", 2.3) for workload in ("W2", "W3", "W4")),
+    resume_redis,
+]
+"""Held only if there is a Redis to measure on."""
+
 JUDGES: list[Callable[[Records], Row]] = [
     *(fastest(workload) for workload in ("W1", "W2", "W3", "W4")),
     ratio("memory", "W1", "floor:memory", 16),
