@@ -434,8 +434,11 @@ class TracedRun(NamedTuple):
     run: str
     chain: str
     generation: int
+    root: str
+    parent: str
+    """The run whose child it is, or ""."""
     traceparent: str
-    """Of the span its start was in; "" if it was in none."""
+    """Of the span the root's start was in; "" if it was in none."""
     worker: str
     """Who tells."""
 

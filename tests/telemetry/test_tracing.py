@@ -20,7 +20,7 @@ from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.node_types import installed
 from tinyflow_nb.errors import ChainSuspended
 from tinyflow_nb.nodes.llm import LlmNode
-from tinyflow_nb.ports import NodeExecutor
+from tinyflow_nb.ports import NodeExecutor, TracedRun
 from tinyflow_nb.schedulers.local import LocalScheduler
 from tinyflow_nb.stores.memory import MemoryStore
 from tinyflow_nb.telemetry.tracing import RunTracing
@@ -47,6 +47,12 @@ def draft(n: int) -> str:
 @confirm
 def ok(draft) -> bool:
     '''Well?'''
+"""
+PARENT = """
+from tinyflow_nb import chain
+
+@chain("child")
+def sub(n: int) -> int: ...
 """
 SLOW = """
 import asyncio
@@ -127,6 +133,17 @@ async def test_a_run_belongs_to_the_trace_of_who_starts_it(traces: Traces) -> No
     assert {span.context.trace_id for span in spans.values()} == {spans["request"].context.trace_id}
 
 
+async def test_a_childs_span_is_below_its_parents_in_the_same_trace(traces: Traces) -> None:
+    async with traces.executor() as executor:
+        await executor.publish(ChainDefinition.from_source(CHAIN, name="child"))
+        result = await executor.execute(define(PARENT), {"n": 1}, timeout=8)
+    assert result == 2
+    spans = traces.spans()
+    assert spans["child"].parent is not None
+    assert spans["child"].parent.span_id == spans["demo"].context.span_id
+    assert {span.context.trace_id for span in spans.values()} == {spans["demo"].context.trace_id}
+
+
 async def test_what_fails_is_an_error_and_a_retried_run_is_another_span_of_its_trace(traces: Traces) -> None:
     async with traces.executor() as executor:
         run = await executor.execute_async(define(CHAIN), {"n": -5})
@@ -139,6 +156,7 @@ async def test_what_fails_is_an_error_and_a_retried_run_is_another_span_of_its_t
     runs = [span for span in spans if span.name == "demo"]
     assert [dict(span.attributes or {})["tinyflow.generation"] for span in runs] == [1, 2]
     assert runs[0].context.span_id != runs[1].context.span_id
+    assert len({span.context.trace_id for span in spans}) == 1
     checks = [span for span in spans if span.name == "check"]
     assert [span.parent.span_id for span in checks if span.parent] == [r.context.span_id for r in runs]
     for span in (*runs, *checks):
@@ -196,10 +214,8 @@ async def test_what_is_not_sampled_is_not_written_anywhere(monkeypatch: pytest.M
 
 
 def test_two_processes_agree_on_a_runs_ids() -> None:
-    live = {"run": "demo-1", "chain": "demo@1", "generation": 1, "traceparent": "", "worker": ""}
-    from tinyflow_nb.ports import TracedRun
-
-    contexts = [Traces().tracing._span_context(TracedRun(**live)) for _ in range(2)]  # type: ignore[arg-type]
+    run = TracedRun("demo-1", "demo@1", 1, "demo-1", "", "", "w")
+    contexts = [Traces().tracing._span_context(run) for _ in range(2)]
     assert contexts[0].trace_id == contexts[1].trace_id
     assert contexts[0].span_id == contexts[1].span_id
 

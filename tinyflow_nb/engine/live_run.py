@@ -44,8 +44,12 @@ class LiveRun:
         Args:
             worker: who tells.
         """
-        traceparent = self.context.get("traceparent", "")
-        return TracedRun(self.run, self.chain, self.generation, traceparent, worker)
+        context = self.context
+        parent = context.get("parent", "").partition("/")[0]
+        return TracedRun(
+            self.run, self.chain, self.generation, context.get("root") or self.run, parent,
+            context.get("traceparent", ""), worker,
+        )  # fmt: skip
 
 
 class AtHand:

@@ -286,7 +286,7 @@ def _context_of(
         "call_stack": [*inherited.get("call_stack", ()), parent.chain],
         "depth": inherited.get("depth", 0) + 1,
     }
-    for name in ("session", "user", "baggage", "pins", "monitor"):
+    for name in ("session", "user", "baggage", "pins", "monitor", "traceparent"):
         if inherited.get(name):
             context[name] = inherited[name]
     limits = [limit for limit in (parent.deadline, inherited.get("deadline_at")) if limit is not None]

@@ -91,22 +91,36 @@ class RunTracing:
         _told(span, data.get("error"))
         span.end(_nanoseconds(at))
 
-    def _parent(self, run: TracedRun) -> Context:
-        """Of the run's span: what the caller of its start was in; empty if that was no span."""
+    def _caller(self, run: TracedRun) -> Context:
+        """What the start of its root was in; empty if that was no span."""
         if not run.traceparent:
             return Context()
         return _PROPAGATOR.extract({"traceparent": run.traceparent}, Context())
 
+    def _parent(self, run: TracedRun) -> Context:
+        """Of the run's span: its parent run's, or the caller's."""
+        if not run.parent:
+            return self._caller(run)
+        return trace.set_span_in_context(NonRecordingSpan(self._context_of(run, run.parent, 1)), Context())
+
     def _span_context(self, run: TracedRun) -> SpanContext:
         """The run's own span, the same in every process."""
-        parent = self._parent(run)
-        caller = trace.get_current_span(parent).get_span_context()
-        digest = hashlib.sha256(f"{run.run}/{run.generation}".encode()).digest()
-        trace_id = caller.trace_id if caller.is_valid else int.from_bytes(digest[:16], "big")
-        sampling = self._tracer.sampler.should_sample(parent, trace_id, run.chain)
+        return self._context_of(run, run.run, run.generation)
+
+    def _context_of(self, run: TracedRun, of: str, generation: int) -> SpanContext:
+        """A span of a run in the trace of this one."""
+        caller = self._caller(run)
+        above = trace.get_current_span(caller).get_span_context()
+        trace_id = above.trace_id if above.is_valid else _number(run.root, 16)
+        sampling = self._tracer.sampler.should_sample(caller, trace_id, run.chain)
         sampled = sampling.decision is Decision.RECORD_AND_SAMPLE
         flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
-        return SpanContext(trace_id, int.from_bytes(digest[16:24], "big"), is_remote=True, trace_flags=flags)
+        return SpanContext(trace_id, _number(f"{of}/{generation}", 8), is_remote=True, trace_flags=flags)
+
+
+def _number(text: str, size: int) -> int:
+    """The same of the same text, everywhere; of so many bytes."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:size], "big")
 
 
 class _ChosenIds(IdGenerator):
