@@ -73,12 +73,14 @@ async def test_bad_wake_ups_are_dropped_and_the_queue_is_not_kept_for_ever(
         run = await client.execute_async(LINE)
         await wait_until(lambda: _length(redis_address))
         assert 0 < await ask(redis_address, "TTL", QUEUE) <= 86_400
-        bad = ["garbage", "[[]]", '[["unknown", 1, "n", 0, "run", 0, []]]']
-        await ask(redis_address, "RPUSH", QUEUE, *bad)
+        bad = ["garbage", "[[]]", '[["r",1', b"\xff\xfe", "x" * 300_000]
+        foreign, replayed = '[["unknown", 1, "n", 0, "run", 0, []]]', f'[["{run}", 1, "n0", 0, "run", 0, []]]'
+        await ask(redis_address, "RPUSH", QUEUE, *bad, foreign, replayed)
         with caplog.at_level(logging.WARNING, logger="tinyflow_nb.schedulers"):
-            async with connect(redis_address):
+            async with connect(redis_address) as worker:
                 assert await client.wait(run, timeout=20) == LENGTH - 1
-                await wait_until(lambda: caplog.text.count("dropped from") == 2)
+                await wait_until(lambda: caplog.text.count("dropped from") == len(bad))
+                assert worker.scheduler_counts["dropped"] == len(bad)
 
 
 async def _length(address: str) -> int:

@@ -159,7 +159,7 @@ class RedisScheduler:
                 self.schedule(triggers)  # those accepted meanwhile are dropped by whom they come to
                 raise
 
-    async def _pop(self, most: int) -> list[str]:
+    async def _pop(self, most: int) -> list[bytes]:
         """Waits a while for one; then what else there is, at once."""
         if self._connection is None:
             await self._servers.call(QUEUE, "LLEN", QUEUE)  # a cluster's slots are up to date from here on
@@ -176,7 +176,7 @@ class RedisScheduler:
         if connection is not None:
             await connection.disconnect(nowait=True)
 
-    def _read(self, text: str) -> list[Trigger]:
+    def _read(self, text: bytes) -> list[Trigger]:
         try:
             return from_text(text)
         except ValueError as e:
@@ -192,4 +192,4 @@ def _queue(lane: str) -> str:
 async def _ask(connection: Connection, *command: Any) -> Any:
     async with asyncio.timeout(BLOCK_SECONDS + SILENCE_SECONDS):
         await connection.send_command(*command, check_health=False)
-        return await connection.read_response()
+        return await connection.read_response(disable_decoding=True)  # anybody may write to a queue
