@@ -13,6 +13,7 @@ from tinyflow_nb import ChainDefinition
 from tinyflow_nb.engine.vetting import Vetting
 from tinyflow_nb.errors import NotTrusted, TinyflowError
 from tinyflow_nb.model.signature import Signature, digest_of
+from tinyflow_nb.ports import PublishedVersion
 from tinyflow_nb.stores.memory import MemoryStore
 
 CHAIN = '''
@@ -64,7 +65,10 @@ async def signed_by(trust: Any, definition: ChainDefinition) -> MemoryStore:
 
 
 def vetting(store: Any, trust: Any) -> Vetting:
-    return Vetting(store, trust, store.now)
+    async def nothing_published(name: str) -> list[PublishedVersion]:
+        return []
+
+    return Vetting(store, trust, store.now, nothing_published)
 
 
 async def refused(store: Any, trust: Any, definition: ChainDefinition) -> str:
