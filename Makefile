@@ -50,8 +50,9 @@ format: $(VENV)/.dev ## Format the code and sort the imports
 front-end: widgets/node_modules/.package-lock.json ## Bundle widgets/src into the one module that notebooks load
 	$(NPM) run --silent build
 
-pictures: setup ## Draw docs/pictures again, by the program itself
+pictures: $(VENV)/.dev ## Draw docs/pictures again, by the program itself; some need Chromium
 	$(BIN)/python scripts/pictures.py
+	$(BIN)/python scripts/live_pictures.py
 
 lock: $(VENV)/.dev ## Pin all dependencies anew
 	BIN=$(BIN) scripts/lock.sh

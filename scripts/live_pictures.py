@@ -1,0 +1,132 @@
+"""The live view as it stands in a notebook, photographed by Chromium: docs/pictures/*.png.
+
+Part of `make pictures`. The runs are made up, so that the same text gives the same picture.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.widgets.page import fill  # noqa: E402 - found by the line above
+from tinyflow_nb.model.definition import ChainDefinition, Edge, NodeDefinition  # noqa: E402
+from tinyflow_nb.model.state import ChainState, NodeState  # noqa: E402
+from tinyflow_nb.model.status import Status  # noqa: E402
+
+PICTURES = ROOT / "docs" / "pictures"
+MODULE = ROOT / "widgets" / "tinyflow_nb_widgets" / "static" / "widget.js"
+NOW = 1012.0
+QUIET = "h1 { display: none } body { margin: 0 } .tf-stream *::after { content: none !important }"
+WORDS = ("fetch", "parse", "clean", "embed", "rank", "summarise", "classify", "extract", "merge", "translate")
+REPLY = "We are sorry about your shoes. You will have your money back within five days."
+FORM = {
+    "message": "Send this reply?", "initial": {"approved": True, "text": REPLY},
+    "schema": {"type": "object", "required": ["approved", "text"], "properties": {
+        "approved": {"type": "boolean"},
+        "text": {"type": "string", "description": "the reply as it will be sent"},
+    }},
+}  # fmt: skip
+
+
+def chain(name: str, nodes: list[tuple[str, str]], edges: list[tuple[str, str]]) -> ChainDefinition:
+    return ChainDefinition(
+        name=name, hash="0" * 64, nodes=tuple(NodeDefinition(id=id, type=type) for id, type in nodes),
+        edges=tuple(Edge(source=source, target=target) for source, target in edges),
+    )  # fmt: skip
+
+
+def run(definition: ChainDefinition, status: Status, nodes: dict[str, NodeState]) -> ChainState:
+    every = {n.id: nodes.get(n.id) or NodeState(n.id) for n in definition.nodes}
+    return ChainState(
+        f"{definition.name}-7f8eb49ffa", definition.short_ref, definition.hash, status, nodes=every,
+        created_at=1000.0,
+    )  # fmt: skip
+
+
+def done(id: str, took: float, **more: Any) -> NodeState:
+    return NodeState(id, Status.SUCCEEDED, started_at=1000.0, finished_at=1000.0 + took, **more)
+
+
+def triage() -> ChainDefinition:
+    nodes = [("intent", "llm"), ("lookups", "code"), ("draft", "llm"), ("ticket", "code"),
+             ("approval", "confirm"), ("reply", "code")]  # fmt: skip
+    edges = [("intent", "draft"), ("intent", "ticket"), ("lookups", "draft"), ("draft", "approval"),
+             ("approval", "reply"), ("ticket", "reply")]  # fmt: skip
+    return chain("support_triage", nodes, edges)
+
+
+def running() -> tuple[ChainDefinition, ChainState, dict[str, str]]:
+    items = [NodeState(f"lookups[{i}]", Status.SUCCEEDED if i < 31 else Status.READY) for i in range(40)]
+    nodes = {
+        "intent": done("intent", 0.4, cached=True),
+        "lookups": NodeState("lookups", Status.RUNNING, items=items, started_at=1001.0),
+        "draft": NodeState("draft", Status.RUNNING, attempts=2, started_at=1003.0),
+        "ticket": NodeState("ticket", Status.SKIPPED, reason="its condition was false: intent == 'bug'"),
+    }
+    return triage(), run(triage(), Status.RUNNING, nodes), {"draft": REPLY[:52]}
+
+
+def suspended() -> tuple[ChainDefinition, ChainState, dict[str, str]]:
+    nodes = {
+        "intent": done("intent", 0.4), "lookups": done("lookups", 1.9), "draft": done("draft", 3.1),
+        "ticket": NodeState("ticket", Status.SKIPPED, reason="its condition was false: intent == 'bug'"),
+        "approval": NodeState("approval", Status.SUSPENDED, waiting_for=FORM, started_at=1004.0),
+    }  # fmt: skip
+    return triage(), run(triage(), Status.SUSPENDED, nodes), {"draft": REPLY}
+
+
+def hundred() -> tuple[ChainDefinition, ChainState, dict[str, str]]:
+    dice = random.Random(3)
+    ids = [f"{WORDS[i % len(WORDS)]}_{i // len(WORDS) + 1}" for i in range(100)]
+    pairs = {
+        (dice.randrange(max(0, i - 18), i), i) for i in range(1, 100) for _ in range(dice.choice((1, 1, 2)))
+    }
+    edges = [(ids[a], ids[b]) for a, b in sorted(pairs)]
+    definition = chain("research_report", [(id, dice.choice(("code", "llm"))) for id in ids], edges)
+    nodes: dict[str, NodeState] = {}
+    for number, id in enumerate(ids):
+        before = [nodes[source].status for source, target in edges if target == id]
+        if any(status in (Status.READY, Status.RUNNING) for status in before) or number > 80:
+            nodes[id] = NodeState(id)
+        elif dice.random() < 0.08:
+            nodes[id] = NodeState(id, Status.RUNNING, started_at=1010.0)
+        elif dice.random() < 0.04:
+            nodes[id] = NodeState(id, Status.SKIPPED, reason="its condition was false")
+        else:
+            nodes[id] = done(id, dice.random() * 5)
+    return definition, run(definition, Status.RUNNING, nodes), {}
+
+
+SHOWN = {"live-running": (running, False), "live-suspended": (suspended, True), "live-100": (hundred, False)}
+
+
+def main() -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        sys.exit("The pictures of the live view need Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        for name, (made, dark) in SHOWN.items():
+            definition, state, said = made()
+            page = browser.new_page(viewport={"width": 960, "height": 900}, reduced_motion="reduce")
+            page.clock.set_fixed_time(NOW)
+            streams = {unit: {"turn": "1.1.1", "cut": False, "pieces": [["text", text]]}
+                       for unit, text in said.items()}  # fmt: skip
+            fill(page, definition, state, MODULE, dark=dark, streams=streams)
+            page.add_style_tag(content=QUIET)
+            page.wait_for_function("document.querySelector('.tf-pill').textContent.includes('12 s')")
+            page.locator(".tf-live").screenshot(path=PICTURES / f"{name}.png", animations="disabled")
+            print(f"Drawn: docs/pictures/{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
