@@ -156,7 +156,7 @@ async def test_b19_closing_leaves_no_process_behind(isolated: Any, tmp_path: Pat
 )
 async def test_b23_a_cell_whose_top_level_can_not_run_is_refused(isolated: Any, top: str, told: str) -> None:
     executor = await isolated()
-    definition = define(FINE).model_copy(update={"source": f"{FINE}{top}\n"})
+    definition = define(FINE).model_copy(update={"source": f"{FINE}{top}\n", "hash": "0" * 64})
     with pytest.raises(DefinitionError, match=told):
         await executor.execute(definition, timeout=30)
     assert (await ends(executor, FINE)).status == "SUCCEEDED"
