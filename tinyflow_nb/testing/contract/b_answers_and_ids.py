@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from tests.contract.cells import ASK
 from tinyflow_nb import ChainSuspended, ResumeError
 from tinyflow_nb.errors import RunExists
+from tinyflow_nb.testing.contract.cells import ASK
 
 FORM = '''
 from typing import Literal

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.contract.cells import ASK, LINE, Gate
 from tinyflow_nb import ChainFailed, ChainSuspended, ChainTimeout, ResumeError, UnknownRun
+from tinyflow_nb.testing.contract.cells import ASK, LINE, Gate
 
 
 async def test_b14_a_timeout_of_waiting_ends_only_the_waiting(house, wait_until):

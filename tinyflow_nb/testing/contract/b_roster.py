@@ -28,7 +28,6 @@ def worker(name: str, **facts) -> WorkerInfo:
 async def roster(still):
     """An embedded store has none: its runs are one process's."""
     store = await still.bare_store()
-    assert isinstance(store, Roster) is not still.kind.startswith("sqlite")
     return store if isinstance(store, Roster) else None
 
 

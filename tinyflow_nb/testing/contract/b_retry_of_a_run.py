@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.cells import ASK, LINE, Gate
 from tinyflow_nb import ChainSuspended
 from tinyflow_nb.errors import InvalidOperation
+from tinyflow_nb.testing.contract.cells import ASK, LINE, Gate
 
 
 async def test_b13_retry_keeps_what_succeeded_and_reopens_the_rest(house, finish, all_events, brief):

@@ -64,7 +64,7 @@ async def test_c26_many_readers_of_two_processes_read_the_same(house, all_events
     one = await house.open(overrides={"b": b})
     two = await house.open(execute=False)
     run = await one.execute_async(house.define(LINE))
-    executors = [one, one] if house.kind == "memory" else [one, one, two]
+    executors = [one, one] if house.store() is house.store() else [one, one, two]
     readers = [asyncio.ensure_future(all_events(e, run)) for e in executors]
     await asyncio.sleep(0)
     let_go.set()
