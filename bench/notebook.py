@@ -63,7 +63,7 @@ class Answer(BaseModel):
     def never(cls, value):
         raise ValueError("not this one")
 
-@confirm(initial={"text": "x"})
+@confirm(initial={"text": "'x'"})
 def asked() -> Answer:
     "Well?"
 """
