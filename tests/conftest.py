@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.util
-import inspect
 import os
 import random
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import pytest
 
 from tinyflow_nb.errors import MissingExtra, ServiceError
+from tinyflow_nb.testing.contract.fixtures import wait_until
+
+__all__ = ["wait_until"]
 
 WHEEL_UNDER_TEST = os.environ.get("WHEEL_UNDER_TEST", "")
 """Where `make test` installed the built wheel: then nothing may come from the working tree."""
@@ -210,31 +211,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         if "real_services" in getattr(item, "fixturenames", ()) or "rocketmq" in parameters.values():
             item.add_marker(pytest.mark.timeout(STARTED_WITHIN))
-
-
-class WaitUntil(Protocol):
-    async def __call__(
-        self, predicate: Callable[[], Any | Awaitable[Any]], timeout: float = 10.0, every: float = 0.01
-    ) -> Any: ...
-
-
-@pytest.fixture
-def wait_until() -> WaitUntil:
-    """`value = await wait_until(predicate)`: the first true value, or a failure after `timeout` seconds."""
-
-    async def wait(
-        predicate: Callable[[], Any | Awaitable[Any]], timeout: float = 10.0, every: float = 0.01
-    ) -> Any:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + timeout
-        while True:
-            value = predicate()
-            if inspect.isawaitable(value):
-                value = await value
-            if value:
-                return value
-            if loop.time() > end:
-                pytest.fail(f"not true within {timeout:g} s: {inspect.getsource(predicate).strip()}")
-            await asyncio.sleep(every)
-
-    return wait
