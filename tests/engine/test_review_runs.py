@@ -170,14 +170,14 @@ async def test_c24_a_change_that_fails_by_itself_takes_no_other_with_it(full, tm
             raise ZeroDivisionError
 
         def good(n):
-            return store._execute("INSERT INTO current VALUES(?, 1)", (f"n{n}",)).rowcount
+            return store._execute("INSERT INTO published VALUES(?, 1, '')", (f"n{n}",)).rowcount
 
         store._database._crowded = True
         jobs = [run(lambda: good(1)), run(bad), run(lambda: good(2))]
         assert [type(r) for r in await asyncio.gather(*jobs, return_exceptions=True)] == [
             int, ZeroDivisionError, int,
         ]  # fmt: skip
-        assert store._execute("SELECT count(*) FROM current").fetchone() == (2,)
+        assert store._execute("SELECT count(*) FROM published").fetchone() == (2,)
 
 
 @pytest.mark.parametrize("crowded", [False, True])
