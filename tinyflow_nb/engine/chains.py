@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 
 from tinyflow_nb.engine.bundle import exported, import_bundle
-from tinyflow_nb.engine.engine import Engine
+from tinyflow_nb.engine.pins import LocalChain, call_problems
 from tinyflow_nb.engine.registry import Chain
 from tinyflow_nb.engine.registry_index import RegistryIndex
+from tinyflow_nb.errors import Problem
+from tinyflow_nb.engine.watching import Watching
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.registry import RegistryEntry
 from tinyflow_nb.ports import PublishedVersion
 from tinyflow_nb.trust.review import Review
 
 
-class Chains(Engine):
+class Chains(Watching):
     """The registry's part of the ChainExecutor. `who` and `origin` (a notebook's or file's path) are for
     those who read its history."""
 
@@ -71,6 +74,17 @@ class Chains(Engine):
     async def history(self, name: str) -> list[RegistryEntry]:
         """What happened to a name, oldest first: who published, moved and withdrew what, and when."""
         return [entry for entry in await self.registry.log() if entry.name == name]
+
+    async def call_problems(
+        self, definition: ChainDefinition, chains: Mapping[str, LocalChain] | None = None
+    ) -> list[Problem]:
+        """What is wrong with the chains that an unpublished definition calls - unknown names, inputs that
+        do not fit, circles - each at the line of its chain node. Stores and executes nothing.
+
+        Args:
+            chains: unpublished chains that `@chain("name")` may mean, by name.
+        """
+        return await call_problems(self.registry, definition, chains or {})
 
     async def callers(self, ref: str) -> list[str]:
         """The published versions (`name@N`) that refer to a chain - a bare name: to any version of it -

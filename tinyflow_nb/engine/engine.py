@@ -28,19 +28,17 @@ from tinyflow_nb.engine.registry import Registry
 from tinyflow_nb.engine.streams import Streams
 from tinyflow_nb.engine.worker import Worker
 from tinyflow_nb.engine.workshop import Workshop
-from tinyflow_nb.errors import DefinitionError, NotTrusted, TinyflowError, UnknownRun
+from tinyflow_nb.errors import DefinitionError, NotTrusted, UnknownRun
 from tinyflow_nb.model.commit import Commit, End, NewRun, Outcome, Reopen, Step
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.monitor import MonitorLevel
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.status import Status
-from tinyflow_nb.model.trigger import BETWEEN_RUNS, DeadLetter, Trigger
+from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger
 from tinyflow_nb.ports import (
     Clock,
-    DeadLetters,
     DefinitionStore,
-    DueIndex,
     MonitorIndex,
     MonitorOutlet,
     NodeExecutor,
@@ -57,10 +55,6 @@ from tinyflow_nb.trust import UserTrust
 
 if TYPE_CHECKING:
     from tinyflow_nb.isolation.isolation import Isolation
-
-NO_RUN = "-"
-"""Looked for only to see whether the store answers."""
-ANSWER_SECONDS = 2.0
 
 
 class Engine:
@@ -191,45 +185,10 @@ class Engine:
             await self._presence.close()
         await asyncio.gather(self._worker.drain(seconds), self._consuming.aclose())
 
-    # ------------------------------------------------------------------ how it does
-
     @property
     def busy(self) -> int:
         """Units worked on now."""
         return self._worker.busy
-
-    @property
-    def capacity(self) -> int:
-        """Units worked on at once, at most."""
-        return self._capacity
-
-    @property
-    def lost_leases(self) -> int:
-        """Claims that others took over while they were worked on here."""
-        return self._worker.attempts.lost_leases
-
-    @property
-    def scheduler_counts(self) -> Mapping[str, int]:
-        """What a shared scheduler counts: `dropped` messages, and the like; and triggers that could not be
-        accepted: `poison`, of them `dead`."""
-        return (self._scheduler.counts if isinstance(self._scheduler, SharedScheduler) else {}) | self._dead
-
-    async def backlog(self) -> int:
-        """Units of a fleet that nobody has taken; 0 on a store of one process."""
-        return await self._store.backlog() if isinstance(self._store, DueIndex) else 0
-
-    async def troubles(self) -> list[str]:
-        """Why this process can't do its work now, a line each; [] while it can."""
-        found = ["it drains: it takes nothing more"] if self._draining else []
-        try:
-            await asyncio.wait_for(self._store.header(NO_RUN), ANSWER_SECONDS)
-        except TimeoutError:
-            found.append(f"the store does not answer within {ANSWER_SECONDS:g} s")
-        except TinyflowError as e:
-            found.append(str(e))
-        if isinstance(self._scheduler, SharedScheduler) and self._scheduler.trouble:
-            found.append(self._scheduler.trouble)
-        return found
 
     async def stop(self, run_id: str) -> None:
         """Cancel a run; one that has ended stays as it is.
@@ -244,20 +203,6 @@ class Engine:
             if outcome is not None:
                 self._settled(run_id, outcome)
             header = await self._header(run_id)
-
-    async def dead_letters(self) -> list[DeadLetter]:
-        """Triggers that nobody could accept, of runs that can't be ended: oldest first. Only a fleet's store
-        keeps them."""
-        return await self._store.dead_letters() if isinstance(self._store, DeadLetters) else []
-
-    async def requeue(self, run_id: str) -> int:
-        """Have the dead letters of a run tried again, by whom they come to; says how many."""
-        letters = [letter.trigger for letter in await self.dead_letters() if letter.trigger.run == run_id]
-        for trigger in letters:
-            if isinstance(self._store, DeadLetters):
-                await self._store.dig_up(trigger)
-        self._schedule(letters)
-        return len(letters)
 
     # ------------------------------------------------------------------ what schedulers call
 

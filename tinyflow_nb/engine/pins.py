@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinyflow_nb.errors import CycleError, DefinitionError, Problem, UnknownChain
 from tinyflow_nb.language.calls import check_call
 
 if TYPE_CHECKING:
-    from tinyflow_nb.engine.registry import Registry
+    from tinyflow_nb.engine.registry import Chain, Registry, Resolved
     from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
 
 LOCAL = "="
@@ -71,47 +71,76 @@ async def pin_all(
     """
     if not chain_nodes(definition):
         return {}
-    return await _Walk(registry, local).from_(definition, chain)
+    walk = _Walk(registry.submit, local)
+    problems = await walk.visit(definition, chain, ())
+    if problems:
+        raise DefinitionError(problems, chain)
+    return walk.pins
+
+
+async def call_problems(
+    registry: Registry, definition: ChainDefinition, local: Mapping[str, LocalChain]
+) -> list[Problem]:
+    """What is wrong with the chains an unpublished definition calls, each at its chain node's line:
+    names, inputs, circles. Only looks: nothing is stored or signed."""
+    walk = _Walk(registry.resolve, local)
+    chain = definition.short_ref
+    problems: list[Problem] = []
+    for node in chain_nodes(definition):
+        try:
+            problems += await walk.call(definition, node, chain, (chain,))
+        except CycleError as e:
+            problems.append(Problem(node.line, 1, f"{node.id!r}: {e}"))
+    return problems
 
 
 class _Walk:
-    def __init__(self, registry: Registry, local: Mapping[str, LocalChain]) -> None:
-        self._registry = registry
+    """Down all that is called, each chain once."""
+
+    def __init__(
+        self, find: Callable[[Chain], Awaitable[Resolved]], local: Mapping[str, LocalChain]
+    ) -> None:
+        self.pins: dict[str, Pin] = {}
+        self._find = find
         self._local = local
-        self._pins: dict[str, Pin] = {}
-        self._done: set[str] = set()
+        self._problems: dict[str, list[Problem]] = {}
+        """Of the chains that were visited."""
 
-    async def from_(self, definition: ChainDefinition, chain: str) -> dict[str, Pin]:
-        await self._visit(definition, chain, ())
-        return self._pins
-
-    async def _visit(self, definition: ChainDefinition, chain: str, path: tuple[str, ...]) -> None:
-        """Raises DefinitionError, CycleError, NotTrusted."""
+    async def visit(self, definition: ChainDefinition, chain: str, path: tuple[str, ...]) -> list[Problem]:
+        """What is wrong with a chain's calls. Raises CycleError, NotTrusted."""
         if chain in path:
             raise CycleError([*path[path.index(chain) :], chain])
-        if chain in self._done:
-            return
-        path = (*path, chain)
-        problems: list[Problem] = []
-        for node in chain_nodes(definition):
-            ref = str(node.options["ref"])
-            try:
-                key, pin, child = await self._find(ref, chain)
-            except UnknownChain as e:
-                problems.append(Problem(node.line, 1, f"{node.id!r}: {e}"))
-                continue
-            self._pins[key] = pin
-            problems += check_call(definition, node, child, pin.chain)
-            await self._visit(child, pin.chain, path)
-        if problems:
-            raise DefinitionError(problems, " > ".join(path))
-        self._done.add(chain)
+        if chain not in self._problems:
+            problems: list[Problem] = []
+            for node in chain_nodes(definition):
+                problems += await self.call(definition, node, chain, (*path, chain))
+            self._problems[chain] = problems
+        return self._problems[chain]
 
-    async def _find(self, ref: str, chain: str) -> tuple[str, Pin, ChainDefinition]:
-        """Raises UnknownChain."""
+    async def call(
+        self, definition: ChainDefinition, node: NodeDefinition, chain: str, path: tuple[str, ...]
+    ) -> list[Problem]:
+        """What is wrong with one chain node, and with all below it. Raises CycleError, NotTrusted."""
+        ref = str(node.options["ref"])
+        try:
+            key, pin, child = await self._meant(ref, chain)
+        except UnknownChain as e:
+            return [Problem(node.line, 1, f"{node.id!r}: {e}")]
+        self.pins[key] = pin
+        below = await self.visit(child, pin.chain, path)
+        return [
+            *check_call(definition, node, child, pin.chain),
+            *(
+                Problem(node.line, 1, f"{node.id!r} calls {pin.chain}, line {p.line}: {p.message}", p.hint)
+                for p in below
+            ),
+        ]
+
+    async def _meant(self, ref: str, chain: str) -> tuple[str, Pin, ChainDefinition]:
+        """Raises UnknownChain, NotTrusted."""
         own = self._local.get(ref) if "@#" in chain else None
         if own is not None:
-            definition, name = await self._registry.submit(own.definition)
+            definition, name = await self._find(own.definition)
             return LOCAL + ref, Pin(definition.hash, name, dict(own.bindings)), definition
-        found = await self._registry.submit(ref)
+        found = await self._find(ref)
         return ref, Pin(found.definition.hash, found.ref), found.definition

@@ -90,8 +90,9 @@ class Registry:
             return await self.resolve(ChainDefinition.from_json(chain))
         version = await self.version(chain)
         if version.deprecated:
+            # From one place, so that Python tells it once however the chain is used.
             told = f"{version.ref} is deprecated: {version.deprecated}"
-            warnings.warn(told, DeprecatedChain, stacklevel=2)
+            warnings.warn(told, DeprecatedChain, stacklevel=1)
         definition = await self.get(version.hash)
         if definition.name != version.name:  # the same content may be published under several names
             definition = definition.model_copy(update={"name": version.name})

@@ -14,7 +14,7 @@ from tinyflow_nb.errors import MissingExtra, SettingsError
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from tinyflow_nb.engine.engine import Engine
+    from tinyflow_nb.engine.condition import Condition
 
 T = TypeVar("T")
 App = Callable[..., Iterable[bytes]]
@@ -25,7 +25,7 @@ PATIENCE = 3.0
 class Endpoints:
     """Serves from its making until `close`."""
 
-    def __init__(self, address: str, engine: Engine) -> None:
+    def __init__(self, address: str, engine: Condition) -> None:
         """Call it on the engine's loop.
 
         Args:

@@ -14,7 +14,7 @@ from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.trigger import Trigger
 
 if TYPE_CHECKING:
-    from tinyflow_nb.engine.engine import Engine
+    from tinyflow_nb.engine.condition import Condition
 
 NAMES_KEPT = 100
 """Values of one label; what comes later counts as `OTHERS`: each costs memory here and there."""
@@ -45,7 +45,7 @@ class Bounded:
 class Metrics:
     """Counts what an engine does, from its changes; no label ever names a run."""
 
-    def __init__(self, engine: Engine, backlog: Backlog) -> None:
+    def __init__(self, engine: Condition, backlog: Backlog) -> None:
         """
         Args:
             backlog: units nobody has taken yet, in the whole fleet; called in the thread that collects.
@@ -114,7 +114,7 @@ _STATUS = {
 class _OfTheEngine(Collector):
     """What is read when somebody asks."""
 
-    def __init__(self, engine: Engine, backlog: Backlog) -> None:
+    def __init__(self, engine: Condition, backlog: Backlog) -> None:
         self._engine = engine
         self._backlog = backlog
 
