@@ -43,6 +43,17 @@ async def source(count: int) -> AsyncIterator[str]:
         yield token
 """
 
+LEVEL = """
+from protocol import add_one
+
+async def one(value: int) -> int:
+    return await add_one([value])
+"""
+BELOW = """
+@chain("{child}", inputs={{"value": "one"}})
+def below(value: int) -> int: ...
+"""
+
 
 def cell_of(graph: p.Graph) -> str:
     """The graph as a cell: one function per node, its parameters the nodes it reads."""
@@ -109,4 +120,12 @@ class Peer(p.Adapter):  # type: ignore[misc]
         return tokens
 
     async def nested(self, depth: int) -> Callable[[object], Awaitable[object]]:
-        raise p.Skip("chains in chains are not there yet")
+        await self.executor.publish(ChainDefinition.from_source(LEVEL, name="level0"))
+        for level in range(1, depth):
+            source = LEVEL + BELOW.format(child=f"level{level - 1}")
+            await self.executor.publish(ChainDefinition.from_source(source, name=f"level{level}"))
+
+        async def run(value: object) -> object:
+            return await self.executor.execute(f"level{depth - 1}", {"value": value}, timeout=60)
+
+        return run
