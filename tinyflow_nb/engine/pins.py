@@ -97,9 +97,7 @@ async def call_problems(
 class _Walk:
     """Down all that is called, each chain once."""
 
-    def __init__(
-        self, find: Callable[[Chain], Awaitable[Resolved]], local: Mapping[str, LocalChain]
-    ) -> None:
+    def __init__(self, find: Callable[[Chain], Awaitable[Resolved]], local: Mapping[str, LocalChain]) -> None:
         self.pins: dict[str, Pin] = {}
         self._find = find
         self._local = local
