@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager, AsyncExitStack
 
-    from tinyflow_nb.model.commit import Claim, Commit, NewRun, Outcome, RawEvent, Step
+    from tinyflow_nb.model.commit import Claim, Commit, NewRun, Outcome, Step
     from tinyflow_nb.model.context import ExecutionContext
     from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
     from tinyflow_nb.model.events import Event
     from tinyflow_nb.model.lanes import Carried
+    from tinyflow_nb.model.monitor import Unsent
     from tinyflow_nb.model.registry import RegistryEntry
     from tinyflow_nb.model.shape import Shape
-    from tinyflow_nb.model.signature import Signature, SignedDefinition
-    from tinyflow_nb.model.state import ChainState, RunPage
+    from tinyflow_nb.model.signature import Doubt, Signature, SignedDefinition
+    from tinyflow_nb.model.state import ChainState, RunHeader, RunPage
     from tinyflow_nb.model.status import Status
+    from tinyflow_nb.model.tracing import TracedRun
     from tinyflow_nb.model.trigger import DeadLetter, Trigger
+    from tinyflow_nb.model.workers import WorkerInfo
 
 
 class Clock(Protocol):
@@ -73,13 +76,6 @@ class DefinitionStore(Protocol):
         ...
 
 
-class Doubt(NamedTuple):
-    reason: str
-    """In one line, as it goes on behind "it is not executed here:"."""
-    remedy: str = ""
-    """What would end it, besides reading the definition and signing it oneself."""
-
-
 class Trust(Protocol):
     """Who signs what is submitted here, and whose definitions are executed here (SEMANTICS 44)."""
 
@@ -100,20 +96,6 @@ class Trust(Protocol):
     def epoch(self) -> int:
         """Changes when an earlier answer of `distrust` may be another now. Asked often."""
         ...
-
-
-class PublishedVersion(NamedTuple):
-    name: str
-    version: int
-    hash: str
-    at: float
-    current: bool
-    who: str = ""
-    origin: str = ""
-    """Where it was published: a notebook's or file's path."""
-    labels: tuple[str, ...] = ()
-    deprecated: str = ""
-    """Why it should not be used any more."""
 
 
 class StateStore(Protocol):
@@ -222,20 +204,6 @@ class StateStore(Protocol):
         ...
 
 
-class RunHeader(NamedTuple):
-    run: str
-    chain: str
-    definition: str
-    status: Status
-    generation: int
-    inputs: str
-    deadline: float | None
-    context: dict[str, Any]
-    error: dict[str, Any] | None
-    seq: int
-    created_at: float
-
-
 class TriggerScheduler(Protocol):
     """Brings triggers to an executor, at least once, not before they are due."""
 
@@ -327,17 +295,6 @@ class DueIndex(Protocol):
         ...
 
 
-class Unsent(NamedTuple):
-    """What of a run's events the outside was not told yet."""
-
-    run: str
-    chain: str
-    last: int
-    """Once it is told, all up to this seq is."""
-    events: Sequence[RawEvent]
-    """Those it is to be told, without the nodes' values; may be none."""
-
-
 @runtime_checkable
 class MonitorIndex(Protocol):
     """What a shared store knows of the events that monitor messages tell (SEMANTICS 30): the events are
@@ -373,28 +330,6 @@ class MonitorOutlet(Protocol):
         ...
 
 
-class WorkerInfo(NamedTuple):
-    """What a worker of a fleet tells of itself."""
-
-    name: str
-    host: str
-    pid: int
-    started_at: float
-    """Unix seconds of the store's clock, as all times here."""
-    seen_at: float
-    tags: tuple[str, ...]
-    capacity: int
-    """Units it works on at once."""
-    busy: int
-    """Of them, those at work now."""
-    version: str
-    """Of tinyflow-nb."""
-    python: str
-    scheduler: str
-    unfit: dict[str, str]
-    """By definition hash, why it can't execute that chain's runs (SEMANTICS 23)."""
-
-
 @runtime_checkable
 class Roster(Protocol):
     """Who executes a shared store's runs."""
@@ -426,21 +361,6 @@ class DeadLetters(Protocol):
     async def dig_up(self, trigger: Trigger) -> bool:
         """Have it tried again; False if it is not there."""
         ...
-
-
-class TracedRun(NamedTuple):
-    """What the spans of a run follow from."""
-
-    run: str
-    chain: str
-    generation: int
-    root: str
-    parent: str
-    """The run whose child it is, or ""."""
-    traceparent: str
-    """Of the span the root's start was in; "" if it was in none."""
-    worker: str
-    """Who tells."""
 
 
 class Tracing(Protocol):

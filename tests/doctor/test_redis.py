@@ -18,7 +18,7 @@ from tinyflow_nb.doctor import Finding, Report, examine
 from tinyflow_nb.model.commit import NewRun
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.trigger import DeadLetter, Trigger
-from tinyflow_nb.ports import WorkerInfo
+from tinyflow_nb.model.workers import WorkerInfo
 from tinyflow_nb.stores.redis import RedisStore
 
 GOOD = ("--appendonly", "yes")

@@ -11,7 +11,7 @@ from tinyflow_nb.engine.stalled import why_unclaimed
 from tinyflow_nb.engine.unfit import Unfit, why_of
 from tinyflow_nb.errors import DefinitionError, NotTrusted, Problem
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import WorkerInfo
+from tinyflow_nb.model.workers import WorkerInfo
 
 CHAIN = ("hash", "demo")
 

@@ -19,8 +19,9 @@ from tinyflow_nb import ChainDefinition, ChainExecutor, ChainFailed
 from tinyflow_nb.clock import SystemClock
 from tinyflow_nb.engine.node_types import installed
 from tinyflow_nb.errors import ChainSuspended
+from tinyflow_nb.model.tracing import TracedRun
 from tinyflow_nb.nodes.llm import LlmNode
-from tinyflow_nb.ports import NodeExecutor, TracedRun
+from tinyflow_nb.ports import NodeExecutor
 from tinyflow_nb.schedulers.local import LocalScheduler
 from tinyflow_nb.stores.memory import MemoryStore
 from tinyflow_nb.telemetry.tracing import RunTracing

@@ -12,8 +12,8 @@ import pytest
 from tinyflow_nb import ChainDefinition
 from tinyflow_nb.engine.vetting import Vetting
 from tinyflow_nb.errors import NotTrusted, TinyflowError
+from tinyflow_nb.model.registry import PublishedVersion
 from tinyflow_nb.model.signature import Signature, digest_of
-from tinyflow_nb.ports import PublishedVersion
 from tinyflow_nb.stores.memory import MemoryStore
 
 CHAIN = '''

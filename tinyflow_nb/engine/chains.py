@@ -9,11 +9,10 @@ from tinyflow_nb.engine.bundle import exported, import_bundle
 from tinyflow_nb.engine.pins import LocalChain, call_problems
 from tinyflow_nb.engine.registry import Chain
 from tinyflow_nb.engine.registry_index import RegistryIndex
-from tinyflow_nb.errors import Problem
 from tinyflow_nb.engine.watching import Watching
+from tinyflow_nb.errors import Problem
 from tinyflow_nb.model.definition import ChainDefinition
-from tinyflow_nb.model.registry import RegistryEntry
-from tinyflow_nb.ports import PublishedVersion
+from tinyflow_nb.model.registry import PublishedVersion, RegistryEntry
 from tinyflow_nb.trust.review import Review
 
 

@@ -34,8 +34,10 @@ from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.monitor import MonitorLevel
 from tinyflow_nb.model.shape import shape_of
+from tinyflow_nb.model.state import RunHeader
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger
+from tinyflow_nb.model.workers import WorkerInfo
 from tinyflow_nb.ports import (
     Clock,
     DefinitionStore,
@@ -43,13 +45,11 @@ from tinyflow_nb.ports import (
     MonitorOutlet,
     NodeExecutor,
     Roster,
-    RunHeader,
     SharedScheduler,
     StateStore,
     Tracing,
     TriggerScheduler,
     Trust,
-    WorkerInfo,
 )
 from tinyflow_nb.trust import UserTrust
 

@@ -10,7 +10,8 @@ from tinyflow_nb.engine.plan import Plan, make_plan
 from tinyflow_nb.engine.registry import Registry
 from tinyflow_nb.errors import UnknownChain
 from tinyflow_nb.model.definition import ChainDefinition
-from tinyflow_nb.ports import NodeExecutor, StateStore, TracedRun
+from tinyflow_nb.model.tracing import TracedRun
+from tinyflow_nb.ports import NodeExecutor, StateStore
 
 if TYPE_CHECKING:
     from tinyflow_nb.isolation.isolation import Isolation

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.model.events import EventType
-from tinyflow_nb.model.monitor import MonitorChange, MonitorError, MonitorMessage
+from tinyflow_nb.model.monitor import MonitorChange, MonitorError, MonitorMessage, Unsent
 from tinyflow_nb.model.status import Status
-from tinyflow_nb.ports import MonitorIndex, MonitorOutlet, Unsent
+from tinyflow_nb.ports import MonitorIndex, MonitorOutlet
 
 log = logging.getLogger(__name__)
 

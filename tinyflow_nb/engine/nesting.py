@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from tinyflow_nb.engine.live_run import LiveRun
     from tinyflow_nb.engine.registry import Registry
     from tinyflow_nb.model.definition import ChainDefinition
-    from tinyflow_nb.ports import RunHeader, StateStore, SubChain
+    from tinyflow_nb.model.state import RunHeader
+    from tinyflow_nb.ports import StateStore, SubChain
 
 log = logging.getLogger(__name__)
 

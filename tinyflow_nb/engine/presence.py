@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable
 
 from tinyflow_nb.errors import TinyflowError
-from tinyflow_nb.ports import Roster, WorkerInfo
+from tinyflow_nb.model.workers import WorkerInfo
+from tinyflow_nb.ports import Roster
 
 log = logging.getLogger(__name__)
 

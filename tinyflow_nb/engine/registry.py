@@ -12,9 +12,9 @@ from tinyflow_nb.engine.vetting import Vetting
 from tinyflow_nb.errors import DeprecatedChain, UnknownChain
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.reference import Reference
-from tinyflow_nb.model.registry import RegistryEntry
+from tinyflow_nb.model.registry import PublishedVersion, RegistryEntry
 from tinyflow_nb.model.signature import Signature, SignedDefinition
-from tinyflow_nb.ports import DefinitionStore, PublishedVersion, Trust
+from tinyflow_nb.ports import DefinitionStore, Trust
 
 Chain = str | ChainDefinition
 """`name`, `name@3`, `name@label`, a definition, or a definition's JSON."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from tinyflow_nb.errors import ChainCancelled, ChainFailed, ChainSuspended
 from tinyflow_nb.model.shape import Shape
-from tinyflow_nb.model.state import ChainState
+from tinyflow_nb.model.state import ChainState, RunHeader
 from tinyflow_nb.model.status import Status
-from tinyflow_nb.ports import RunHeader, StateStore
+from tinyflow_nb.ports import StateStore
 
 
 async def result_of(store: StateStore, header: RunHeader, shape: Shape) -> Any:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tinyflow_nb.model.lanes import may_run
 from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import Status
-from tinyflow_nb.ports import Roster, StateStore, WorkerInfo
+from tinyflow_nb.model.workers import WorkerInfo
+from tinyflow_nb.ports import Roster, StateStore
 
 PATIENCE = 10.0
 """Seconds a unit may wait for a worker before its run says why."""

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from tinyflow_nb.errors import DefinitionError, NotTrusted, Problem, UnknownChain
 from tinyflow_nb.language import hash_of, load
 from tinyflow_nb.model.definition import ChainDefinition
-from tinyflow_nb.model.signature import Signature, SignedDefinition, digest_of
-from tinyflow_nb.ports import DefinitionStore, Doubt, PublishedVersion, Trust
+from tinyflow_nb.model.registry import PublishedVersion
+from tinyflow_nb.model.signature import Doubt, Signature, SignedDefinition, digest_of
+from tinyflow_nb.ports import DefinitionStore, Trust
 from tinyflow_nb.trust.review import Review, changes, shortened
 
 PUT_SECONDS = 3600.0

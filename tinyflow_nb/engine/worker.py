@@ -18,9 +18,9 @@ from tinyflow_nb.engine.workshop import Workshop
 from tinyflow_nb.errors import DefinitionError, NotTrusted
 from tinyflow_nb.model.commit import Claim, Commit, Delegate, End, HandBack, Outcome, Step
 from tinyflow_nb.model.lanes import may_run
+from tinyflow_nb.model.state import RunHeader
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import BETWEEN_RUNS, Trigger, node_of
-from tinyflow_nb.ports import RunHeader
 
 log = logging.getLogger(__name__)
 

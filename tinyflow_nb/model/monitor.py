@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from tinyflow_nb.model.commit import RawEvent
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.status import Status
 
@@ -60,3 +62,14 @@ class MonitorMessage(BaseModel):
     chain: str
     """`name@3`, or `name@#1f2e3d4c` if it is not published."""
     changes: tuple[MonitorChange, ...]
+
+
+class Unsent(NamedTuple):
+    """What of a run's events the outside was not told yet."""
+
+    run: str
+    chain: str
+    last: int
+    """Once it is told, all up to this seq is."""
+    events: Sequence[RawEvent]
+    """Those it is to be told, without the nodes' values; may be none."""

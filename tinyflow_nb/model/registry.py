@@ -38,3 +38,19 @@ class RegistryEntry(NamedTuple):
         fields = json.loads(text)
         entry = cls(*fields)
         return entry._replace(refs=tuple(entry.refs))
+
+
+class PublishedVersion(NamedTuple):
+    """One row of the lists of published chains."""
+
+    name: str
+    version: int
+    hash: str
+    at: float
+    current: bool
+    who: str = ""
+    origin: str = ""
+    """Where it was published: a notebook's or file's path."""
+    labels: tuple[str, ...] = ()
+    deprecated: str = ""
+    """Why it should not be used any more."""

@@ -112,3 +112,12 @@ def key_blob(key: str) -> bytes:
 def digest_of(text: str) -> str:
     """As `Signature.digest`."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Doubt(NamedTuple):
+    """Why a definition is not trusted."""
+
+    reason: str
+    """In one line, as it goes on behind "it is not executed here:"."""
+    remedy: str = ""
+    """What would end it, besides reading the definition and signing it oneself."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinyflow_nb.model.status import Status
 
@@ -115,3 +115,19 @@ class RunPage:
 
     runs: list[RunSummary]
     next: str = ""
+
+
+class RunHeader(NamedTuple):
+    """What an executor must know to work on a run."""
+
+    run: str
+    chain: str
+    definition: str
+    status: Status
+    generation: int
+    inputs: str
+    deadline: float | None
+    context: dict[str, Any]
+    error: dict[str, Any] | None
+    seq: int
+    created_at: float

@@ -15,10 +15,11 @@ from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.model.registry import RegistryEntry
 from tinyflow_nb.model.shape import Shape
 from tinyflow_nb.model.signature import Signature, SignedDefinition
-from tinyflow_nb.model.state import ChainState, RunPage
+from tinyflow_nb.model.state import ChainState, RunHeader, RunPage
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import Clock, RunHeader, WorkerInfo
+from tinyflow_nb.model.workers import WorkerInfo
+from tinyflow_nb.ports import Clock
 from tinyflow_nb.stores.chunks import ChunkLog
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.run_image import RunImage

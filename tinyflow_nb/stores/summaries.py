@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinyflow_nb.model.state import RunPage, RunSummary
+from tinyflow_nb.model.state import RunHeader, RunPage, RunSummary
 from tinyflow_nb.model.status import Status
-from tinyflow_nb.ports import RunHeader
 from tinyflow_nb.stores.run_image import RunImage
 
 

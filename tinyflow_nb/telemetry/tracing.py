@@ -22,7 +22,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCod
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from tinyflow_nb.model.commit import Again, Claim, Park, Settle, Step
-from tinyflow_nb.ports import TracedRun
+from tinyflow_nb.model.tracing import TracedRun
 
 Steps = tuple[Step, ...]
 

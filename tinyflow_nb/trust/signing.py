@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from tinyflow_nb.errors import NotTrusted, SettingsError
 from tinyflow_nb.model.definition import ChainDefinition
-from tinyflow_nb.model.signature import Signature, digest_of, fingerprint
-from tinyflow_nb.ports import Doubt
+from tinyflow_nb.model.signature import Doubt, Signature, digest_of, fingerprint
 from tinyflow_nb.settings import TrustSettings, get_settings
 from tinyflow_nb.trust import keys
 from tinyflow_nb.trust.files import own_folder

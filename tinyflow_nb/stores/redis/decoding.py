@@ -9,10 +9,9 @@ from typing import Any, overload
 from tinyflow_nb.model.commit import ChildEnd, Claim, NewRun, Outcome, RawEvent
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.shape import Shape
-from tinyflow_nb.model.state import RunSummary
+from tinyflow_nb.model.state import RunHeader, RunSummary
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger, node_of
-from tinyflow_nb.ports import RunHeader
 from tinyflow_nb.stores.redis.encoding import STATUSES
 from tinyflow_nb.stores.redis.large import REFERENCE, is_reference
 from tinyflow_nb.stores.run_image import RunImage

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import TypeAdapter
 
-from tinyflow_nb.ports import WorkerInfo
+from tinyflow_nb.model.workers import WorkerInfo
 from tinyflow_nb.stores.redis.encoding import dumps
 from tinyflow_nb.stores.redis.servers import Servers
 

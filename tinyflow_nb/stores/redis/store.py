@@ -18,10 +18,10 @@ from tinyflow_nb.model.commit import Claim, Commit, NewRun, Outcome
 from tinyflow_nb.model.events import Event
 from tinyflow_nb.model.lanes import Carried, lanes_of
 from tinyflow_nb.model.shape import Shape, shape_of
-from tinyflow_nb.model.state import ChainState, RunPage
+from tinyflow_nb.model.state import ChainState, RunHeader, RunPage
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import Clock, RunHeader
+from tinyflow_nb.ports import Clock
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.redis import decoding, encoding
 from tinyflow_nb.stores.redis.address import parse

@@ -10,7 +10,7 @@ from typing import Any
 
 from tinyflow_nb.model.commit import RawEvent
 from tinyflow_nb.model.events import EventType
-from tinyflow_nb.ports import Unsent
+from tinyflow_nb.model.monitor import Unsent
 from tinyflow_nb.stores.redis.servers import Servers
 
 OLDER_SECONDS = 1.0

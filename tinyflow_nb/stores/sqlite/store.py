@@ -21,10 +21,10 @@ from tinyflow_nb.model.commit import Commit, NewRun, Outcome
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.model.shape import Shape
-from tinyflow_nb.model.state import ChainState, RunPage, RunSummary
+from tinyflow_nb.model.state import ChainState, RunHeader, RunPage, RunSummary
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import Clock, RunHeader
+from tinyflow_nb.ports import Clock
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.run_image import RunImage
 from tinyflow_nb.stores.sqlite import codec

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tinyflow_nb.model.commit import NewRun
 from tinyflow_nb.model.shape import shape_of
-from tinyflow_nb.ports import Roster, WorkerInfo
+from tinyflow_nb.model.workers import WorkerInfo
+from tinyflow_nb.ports import Roster
 from tinyflow_nb.trust import UserTrust
 
 LINE = """
