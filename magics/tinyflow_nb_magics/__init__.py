@@ -24,16 +24,19 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(ipython: Any) -> None:
     """Registers the magics and their completion; nothing is opened or started."""
+    from tinyflow_nb_magics.deprecations import tell_in_one_line
     from tinyflow_nb_magics.magic import TinyflowMagics, matcher_of, with_a_body
 
     magics = TinyflowMagics(ipython)
     ipython.register_magics(magics)
     ipython.Completer.custom_matchers.append(matcher_of(magics))
     ipython.input_transformers_cleanup.insert(0, with_a_body)
+    tell_in_one_line()
 
 
 def unload_ipython_extension(ipython: Any) -> None:
     """Undoes it, and closes what was opened since. Runs go on where they are attached next."""
+    from tinyflow_nb_magics.deprecations import tell_as_before
     from tinyflow_nb_magics.magic import MATCHER_NAME, with_a_body
     from tinyflow_nb_magics.session import close_session
 
@@ -43,4 +46,5 @@ def unload_ipython_extension(ipython: Any) -> None:
     matchers = ipython.Completer.custom_matchers
     matchers[:] = [m for m in matchers if getattr(m, "matcher_identifier", "") != MATCHER_NAME]
     ipython.input_transformers_cleanup.remove(with_a_body)
+    tell_as_before()
     close_session()

@@ -8,13 +8,19 @@ from tinyflow_nb.errors import DefinitionError, Problem
 class CellDefinitionError(DefinitionError):
     """A DefinitionError that shows the cell's lines."""
 
-    def __init__(self, error: DefinitionError, body: str) -> None:
+    def __init__(self, error: DefinitionError, body: str, ended: str = "nothing was run") -> None:
+        """
+        Args:
+            body: the source the problems' lines count in.
+            ended: what came of it.
+        """
         super().__init__(error.problems, error.name)
         self._body = body
+        self._ended = ended
 
     def _render_traceback_(self) -> list[str]:
         count = "1 mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
-        head = f"DefinitionError: {self.name}: {count}; nothing was run"
+        head = f"DefinitionError: {self.name}: {count}; {self._ended}"
         return [head, *[line for problem in self.problems for line in told(problem, self._body)]]
 
 

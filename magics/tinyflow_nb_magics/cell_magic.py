@@ -39,6 +39,7 @@ def run_cell(shell: Any, line: str, body: str) -> Any:
     session = get_session()
     newest = before.last if before is not None and before.has_run else None
     handle = ChainHandle(session, definition, bindings=bindings, newest=newest)
+    _check_calls(handle, "\n" + body)
     inputs = read_inputs(definition, arguments.pairs, shell.user_ns)
     missing = _missing(definition, inputs)
     if "--publish" in arguments.switches:
@@ -88,6 +89,15 @@ def _parse(body: str, name: str, bindings: dict[str, Any]) -> ChainDefinition:
     for warning in warnings:
         print("Warning:" + "\n".join(told(warning, body)))
     return definition
+
+
+def _check_calls(handle: ChainHandle, body: str) -> None:
+    """Raises CellDefinitionError: it calls a chain that is not there, not so, or that calls it in turn."""
+    if all(node.type != "chain" for node in handle.definition.nodes):
+        return
+    problems = handle.call_problems()
+    if problems:
+        raise CellDefinitionError(DefinitionError(problems, handle.name), body)
 
 
 def _missing(definition: ChainDefinition, inputs: dict[str, Any]) -> list[str]:

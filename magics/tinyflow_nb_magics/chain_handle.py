@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tinyflow_nb.errors import InputError, InvalidOperation
+from tinyflow_nb.errors import DefinitionError, InputError, InvalidOperation, Problem
+from tinyflow_nb_magics import notebook
+from tinyflow_nb_magics.cell_errors import CellDefinitionError
 from tinyflow_nb_magics.run_handle import RunHandle, one_mapping
 from tinyflow_nb_magics.session import Session
 
 if TYPE_CHECKING:
+    from tinyflow_nb.engine.pins import LocalChain
     from tinyflow_nb.model.definition import ChainDefinition
     from tinyflow_nb_magics.single_node import Messages
 
@@ -68,12 +72,13 @@ class ChainHandle:
 
         Raises:
             InputError: an input is missing, unknown or wrong; nothing was started.
+            DefinitionError, CycleError: a chain it calls is not there, not so, or calls it in turn.
         """
         if given is not None:
             raise InvalidOperation("start(given=...), presetting nodes' outputs, is not there yet")
         run_id = self._session.start(
             self._reference or self.definition, self.plain_inputs(_by_name(values, inputs)),
-            deadline=seconds_of(deadline), bindings=self._bindings,
+            deadline=seconds_of(deadline), bindings=self._bindings, chains=self._neighbours(),
         )  # fmt: skip
         self._newest = RunHandle(self._session, run_id)
         return self._newest
@@ -127,12 +132,34 @@ class ChainHandle:
 
         Raises:
             InvalidOperation: it takes values of this notebook.
+            CellDefinitionError: a chain it calls is not published, or does not fit.
+            CycleError: it would close a circle of calls; nothing changed.
         """
         if self.definition.bindings:
             names = ", ".join(self.definition.bindings)
             raise InvalidOperation(f"{self.name} takes {names} from this notebook (--bind): make it an input")
-        self._reference = self._session.call(self._session.executor.publish(self.definition))
+        work = self._session.executor.publish(self.definition, who=getpass.getuser(), origin=notebook.path())
+        try:
+            self._reference = self._session.call(work)
+        except DefinitionError as error:
+            raise CellDefinitionError(error, self.definition.source, "nothing was published") from None
         return self._reference
+
+    def call_problems(self) -> list[Problem]:
+        """What is wrong with the chains it calls, at its lines; nothing is run."""
+        work = self._session.executor.call_problems(self.definition, self._neighbours())
+        return self._session.call(work)
+
+    def _neighbours(self) -> dict[str, LocalChain]:
+        """This notebook's cells, which `@chain("name")` means first, and this one by its name."""
+        if all(node.type != "chain" for node in self.definition.nodes):
+            return {}
+        from tinyflow_nb.engine.pins import LocalChain
+
+        bound = {name: v for name, v in notebook.variables().items() if isinstance(v, ChainHandle)}
+        handles = {name: handle for name, handle in bound.items() if handle.name == name}
+        handles[self.name] = self
+        return {name: LocalChain(h.definition, h._bindings) for name, h in handles.items()}
 
     def _check_trust(self) -> None:
         """Before its code is loaded here. What no store gave is the notebook's own. Raises NotTrusted."""

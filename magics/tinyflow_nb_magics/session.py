@@ -22,6 +22,7 @@ from tinyflow_nb.model.status import Status
 
 if TYPE_CHECKING:
     from tinyflow_nb.engine.executor import ChainExecutor
+    from tinyflow_nb.engine.pins import LocalChain
     from tinyflow_nb_widgets import RunView
 
 log = logging.getLogger(__name__)
@@ -158,11 +159,17 @@ class Session:
     # ------------------------------------------------------------------ acting on runs
 
     def start(
-        self, chain: Any, inputs: Mapping[str, Any], *, deadline: float | None, bindings: Mapping[str, Any]
-    ) -> str:
+        self, chain: Any, inputs: Mapping[str, Any], *, deadline: float | None, bindings: Mapping[str, Any],
+        chains: Mapping[str, LocalChain],
+    ) -> str:  # fmt: skip
         """A new run's id. Raises what `execute_async` raises."""
         work = self.executor.execute_async(
-            chain, inputs, deadline=deadline, user=getpass.getuser(), bindings=bindings or None
+            chain,
+            inputs,
+            deadline=deadline,
+            user=getpass.getuser(),
+            bindings=bindings or None,
+            chains=chains,
         )
         return self.call(work)
 

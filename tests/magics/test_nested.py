@@ -1,0 +1,155 @@
+"""SEMANTICS 36: chains of chains in a notebook - its own cells first, mistakes at the line, handles."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from tests.magics.conftest import Notebook
+from tinyflow_nb.errors import CycleError, DefinitionError, DeprecatedChain
+from tinyflow_nb_magics.session import Session
+
+DOC = """%%tinyflow doc --no-run
+def short(text: str) -> str:
+    return text[:{size}]
+"""
+USER = """%%tinyflow user {flags}
+@chain("{ref}")
+def summary({parameters}): ...
+
+def told(summary) -> str:
+    return f"in short: {{summary}}"
+"""
+ASK = '''%%tinyflow ask --no-run
+from collections.abc import Iterator
+
+def draft(text: str) -> Iterator[str]:
+    yield "dear "
+    yield text
+
+@confirm(initial="draft")
+def approval(draft) -> str:
+    """Send it?"""
+'''
+FAILING = """%%tinyflow doc --no-run
+def short(text: str) -> str:
+    raise ValueError("no " + text)
+"""
+
+
+def user(ref: str = "doc", flags: str = "-i text=abcdef", parameters: str = "text: str") -> str:
+    return USER.format(ref=ref, flags=flags, parameters=parameters)
+
+
+def test_36_an_unpinned_name_is_this_notebook_s_cell_first_then_the_registry(notebook: Notebook) -> None:
+    notebook.ok(DOC.format(size=1))
+    notebook.ok("%tinyflow publish doc")
+    notebook.ok(DOC.format(size=2))
+    notebook.ok(user())
+    assert notebook.ok("await user.last").value == "in short: ab"
+    notebook.ok(DOC.format(size=3))
+    assert notebook.ok("await user.start(text='abcdef')").value == "in short: abc"
+    notebook.ok(user("doc@1"))
+    assert notebook.ok("await user.last").value == "in short: a"
+    notebook.ok("del doc")
+    notebook.ok(user())
+    assert notebook.ok("await user.last").value == "in short: a"
+
+
+def test_36_a_cell_s_bound_values_go_with_it(notebook: Notebook) -> None:
+    notebook.ok("size = 4")
+    notebook.ok(DOC.format(size="size").replace("--no-run", "--no-run --bind size"))
+    notebook.ok(user())
+    assert notebook.ok("await user.last").value == "in short: abcd"
+
+
+@pytest.mark.parametrize(
+    ("ref", "parameters", "told"),
+    [
+        ("dok", "text: str", "'summary': no chain 'dok' is published here; did you mean 'doc'?"),
+        ("doc@7", "text: str", "'summary': doc has no version 7; its newest is 1"),
+        ("doc@prod", "text: str", "'summary': doc has no label 'prod'; its labels are none"),
+        ("doc", "", "'summary' does not give doc@#"),
+        ("doc", "text: str, size: int", "the input 'size', which it has not"),
+        ("doc", "text: int", "which takes text"),
+    ],
+)
+@pytest.mark.parametrize("flags", ["--no-run", "-i text=x"])
+def test_36_what_does_not_fit_is_told_at_its_line_before_anything_runs(
+    notebook: Notebook, session: Session, ref: str, parameters: str, told: str, flags: str
+) -> None:
+    notebook.ok(DOC.format(size=1))
+    notebook.ok("%tinyflow publish doc")
+    ran = notebook.run(user(ref, flags, parameters))
+    assert isinstance(ran.error, DefinitionError)
+    assert ran.told.startswith("DefinitionError: user: 1 mistake; nothing was run")
+    assert "line 3 | def summary(" in ran.told
+    assert told in ran.told
+    assert "user" not in notebook.shell.user_ns
+    assert session.call(session.executor.runs()).runs == []
+
+
+def test_36_a_mistake_further_down_is_told_at_the_line_that_leads_there(notebook: Notebook) -> None:
+    notebook.ok(DOC.format(size=1))
+    notebook.ok(user().replace("%%tinyflow user", "%%tinyflow middle"))
+    notebook.ok("del doc")
+    ran = notebook.run(user("middle"))
+    assert "line 3 | def summary(" in ran.told
+    assert "'summary' calls middle@#" in ran.told
+    assert "line 3: 'summary': no chain 'doc' is published here" in ran.told
+
+
+def test_a_circle_between_cells_is_told_at_the_line_with_its_path(notebook: Notebook) -> None:
+    notebook.ok(DOC.format(size=1))
+    notebook.ok(user("doc", "--no-run"))
+    ran = notebook.run(user("user", "--no-run").replace("%%tinyflow user", "%%tinyflow doc"))
+    assert isinstance(ran.error, DefinitionError)
+    (problem,) = ran.error.problems
+    assert problem.line == 3
+    path = problem.message.partition("in a circle: ")[2]
+    assert [name.partition("@")[0] for name in path.split(" > ")] == ["doc", "user", "doc"]
+
+
+def test_a_cell_that_calls_itself_is_told_at_the_line(notebook: Notebook) -> None:
+    ran = notebook.run(user("user", "--no-run"))
+    assert "line 3 | def summary(" in ran.told
+    assert "in a circle: user@#" in ran.told
+
+
+def test_a_run_that_goes_on_is_not_stopped_by_a_mistake(notebook: Notebook) -> None:
+    """SEMANTICS 38: only a cell that runs replaces its run."""
+    notebook.ok(ASK)
+    notebook.ok(user("ask"))
+    notebook.run("await user.last")
+    assert "DefinitionError" in notebook.run(user("ass")).told
+    assert notebook["user"].last.status == "SUSPENDED"
+
+
+def test_publishing_needs_it_published_and_closes_no_circle(notebook: Notebook) -> None:
+    notebook.ok(DOC.format(size=1))
+    ran = notebook.run(user("doc", "--publish -i text=x"))
+    assert "DefinitionError: user: 1 mistake; nothing was published" in ran.told
+    assert "line 3 | def summary(" in ran.told
+    assert "publish it first: %tinyflow publish doc" in ran.told
+    notebook.ok("%tinyflow publish doc")
+    notebook.ok(user("doc", "--publish --no-run"))
+    notebook.ok("del user")
+    notebook.ok(user("user", "--no-run").replace("%%tinyflow user", "%%tinyflow doc"))
+    ran = notebook.run("%tinyflow publish doc")
+    assert isinstance(ran.error, CycleError)
+    assert "doc@2 > user@1 > doc@2; nothing changed" in ran.told
+
+
+def test_a_deprecated_chain_warns_in_one_line(notebook: Notebook) -> None:
+    notebook.ok(DOC.format(size=1))
+    notebook.ok("%tinyflow publish doc")
+    notebook.ok('%tinyflow deprecate doc@1 "use doc@2"')
+    with pytest.warns(DeprecatedChain, match="doc@1 is deprecated: use doc@2") as caught:
+        notebook.ok(user("doc@1"))
+    told = warnings.formatwarning(caught[0].message, caught[0].category, "x.py", 1)
+    assert told == "Warning: doc@1 is deprecated: use doc@2\n"
+    assert warnings.formatwarning("other", UserWarning, "x.py", 1, "code").startswith("x.py:1: UserWarning")
+    notebook.shell.run_line_magic("unload_ext", "tinyflow_nb")
+    assert "x.py" in warnings.formatwarning("gone", DeprecatedChain, "x.py", 1, "code")
+    notebook.shell.run_line_magic("load_ext", "tinyflow_nb")
