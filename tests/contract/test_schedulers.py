@@ -9,6 +9,7 @@ import pytest
 
 from tinyflow_nb.ports import Clock, DueIndex
 from tinyflow_nb.schedulers.local import LocalScheduler
+from tinyflow_nb.settings import get_settings
 from tinyflow_nb.testing.contract.schedulers import *  # noqa: F403
 
 
@@ -24,4 +25,4 @@ def scheduler_factory(request: pytest.FixtureRequest) -> Callable[[DueIndex, Clo
     from tinyflow_nb.schedulers.rocketmq import RocketMQScheduler
 
     address = request.getfixturevalue("real_services").rocketmq
-    return lambda index, clock: RocketMQScheduler(address, index, clock)
+    return lambda index, clock: RocketMQScheduler(address, index, clock, get_settings().rocketmq)
