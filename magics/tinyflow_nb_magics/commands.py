@@ -3,74 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any
 
-from tinyflow_nb.errors import UnknownRun
 from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb.trust import is_signer
-from tinyflow_nb_magics.arguments import Arguments, add_pair, did_you_mean, no_more_words, read_arguments
+from tinyflow_nb_magics.arguments import add_pair, did_you_mean, read_arguments
+from tinyflow_nb_magics.called import Called
+from tinyflow_nb_magics.chain_commands import CHAIN_COMMANDS
 from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
 from tinyflow_nb_magics.connection import connection, examined
 from tinyflow_nb_magics.help import CHEAT_SHEET, COMMAND_FLAGS, COMMANDS, HELP, LONG_HELP, NOT_YET
-from tinyflow_nb_magics.inputs import by_copy, read_inputs, read_value
+from tinyflow_nb_magics.inputs import read_inputs, read_value
 from tinyflow_nb_magics.magic_line import MagicError, Word
 from tinyflow_nb_magics.run_handle import RunHandle
-from tinyflow_nb_magics.session import Session, get_session
+from tinyflow_nb_magics.session import get_session
 from tinyflow_nb_magics.tables import Table, moment
 from tinyflow_nb_magics.trusting import trust_chain, trust_signer
 
 LISTED = 20
-
-
-class Called(NamedTuple):
-    """One use of a command."""
-
-    session: Session
-    variables: dict[str, Any]
-    """The notebook's."""
-    command: str
-    arguments: Arguments
-
-    def word(self, what: str) -> str:
-        """The one word it takes. Raises MagicError."""
-        words = [word for word in self.arguments.words if not word.is_pair]
-        if not words:
-            raise MagicError(f"%tinyflow {self.command} needs {what}")
-        no_more_words(
-            [*words[1:], *(w for w in self.arguments.words if w.is_pair)], f"%tinyflow {self.command}"
-        )
-        return self.text_of(words[0])
-
-    def text_of(self, word: Word) -> str:
-        """What a word says; `@name` is the text in a variable of the notebook. Raises MagicError."""
-        if not word.text.startswith("@") or word.quoted:
-            return word.text
-        return str(by_copy(word.text[1:], self.variables, ""))
-
-    def nothing(self) -> None:
-        no_more_words(self.arguments.words, f"%tinyflow {self.command}")
-
-    def handle(self, name: str) -> ChainHandle | None:
-        """The handle this notebook has under a name."""
-        bound = self.variables.get(name)
-        return bound if isinstance(bound, ChainHandle) else None
-
-    def run(self, word: str) -> RunHandle:
-        """The run of an id, or the newest of a chain's name. Raises UnknownRun."""
-        handle = self.handle(word)
-        if handle is not None:
-            return handle.last
-        try:
-            self.session.call(self.session.executor.state(word))
-        except UnknownRun as error:
-            page = self.session.call(self.session.executor.runs(limit=200))
-            known = [run.id for run in page.runs] + [n for n in self.variables if self.handle(n)]
-            close = get_close_matches(word, known, 1)
-            raise UnknownRun(
-                f"no run {word!r}; did you mean {close[0]!r}?" if close else str(error)
-            ) from None
-        return RunHandle(self.session, word)
 
 
 def run_command(shell: Any, line: str) -> Any:
@@ -139,18 +89,6 @@ def _attach(called: Called) -> RunHandle:
     if definition.name not in called.variables:
         called.variables[definition.name] = ChainHandle(called.session, definition, newest=run)
     return run
-
-
-def _show(called: Called) -> RunHandle | ChainHandle:
-    word = called.word("a run's id or a chain's name")
-    handle = called.handle(word)
-    if handle is not None:
-        return handle
-    published = called.session.call(called.session.executor.chains(word.partition("@")[0]))
-    if published:
-        definition = called.session.call(called.session.executor.definition(word))
-        return ChainHandle(called.session, definition, reference=word)
-    return called.run(word)
 
 
 def _runs(called: Called) -> Table:
@@ -242,33 +180,6 @@ def _retry(called: Called) -> RunHandle:
     return run
 
 
-def _publish(called: Called) -> None:
-    name = called.word("the name of a cell's chain")
-    handle = called.handle(name)
-    if handle is None:
-        known = [n for n in called.variables if called.handle(n)]
-        hint = did_you_mean(name, known) or "run its %%tinyflow cell first, --no-run is enough"
-        raise MagicError(f"this notebook has no chain {name!r}; {hint}")
-    print(f"Published {handle.publish()}")
-
-
-def _chains(called: Called) -> Table:
-    called.nothing()
-    found = called.session.call(called.session.executor.chains())
-    rows = [(f"{p.name}@{p.version}", moment(p.at), f"#{p.hash[:8]}") for p in found]
-    return Table(("chain", "published", "content"), rows, "No chain is published: %tinyflow publish NAME")
-
-
-def _history(called: Called) -> Table:
-    name = called.word("a published chain's name")
-    found = called.session.call(called.session.executor.chains(name))
-    rows = [
-        (f"{p.name}@{p.version}", moment(p.at), f"#{p.hash[:8]}", "current" if p.current else "")
-        for p in found
-    ]
-    return Table(("version", "published", "content", ""), rows, f"{name} is not published.")
-
-
 def _trust(called: Called) -> None:
     what = called.word("a chain's name, a run's id, or a signer's SHA256:... fingerprint")
     yes, name = "--yes" in called.arguments.switches, called.arguments.value("--name")
@@ -283,7 +194,6 @@ def _trust(called: Called) -> None:
 
 _COMMANDS: dict[str, Callable[[Called], Any]] = {
     "connect": _connect, "doctor": _doctor,
-    "run": _run, "attach": _attach, "show": _show, "runs": _runs, "waiting": _waiting,
-    "resume": _resume, "stop": _stop, "retry": _retry, "publish": _publish, "chains": _chains,
-    "history": _history, "trust": _trust,
+    "run": _run, "attach": _attach, "runs": _runs, "waiting": _waiting,
+    "resume": _resume, "stop": _stop, "retry": _retry, "trust": _trust, **CHAIN_COMMANDS,
 }  # fmt: skip

@@ -157,9 +157,9 @@ def test_publish_run_and_history(notebook: Notebook) -> None:
     run = notebook.ok("run = %tinyflow run c -i n=4\nrun").value
     assert run.state.chain == "c@2"
     assert [row[0] for row in notebook.ok("%tinyflow chains").value.rows] == ["c@2"]
-    assert [(row[0], row[3]) for row in notebook.ok("%tinyflow history c").value.rows] == [
-        ("c@2", "current"),
-        ("c@1", ""),
+    assert [(row[0], row[1]) for row in notebook.ok("%tinyflow history c").value.rows] == [
+        ("c@1", "published"),
+        ("c@2", "published"),
     ]
     assert notebook.ok("%tinyflow show c@1").value.reference == "c@1"
 
