@@ -19,7 +19,7 @@ EVERY = 2.0
 """Seconds between two looks of one worker, about: workers do not keep step."""
 OLDER = 1.0
 """Seconds a wake-up is given to arrive."""
-AGAIN = 10.0
+AGAIN = 5.0
 """Seconds until what one worker found is shown to others, if it is still there."""
 SHARDS = 64
 
@@ -50,6 +50,8 @@ async def _repeat(look: Callable[[], Awaitable[list[Trigger]]], accept: Accept) 
                 await bring(found, accept)
         except TinyflowError:
             log.warning("could not look at what is due", exc_info=True)
+        except Exception:  # whatever it is, the next look may do; nobody else would
+            log.exception("could not look at what is due")
 
 
 async def bring(triggers: Iterable[Trigger], accept: Accept, message: str = "") -> None:
