@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb.trust import is_signer
@@ -16,9 +16,12 @@ from tinyflow_nb_magics.help import CHEAT_SHEET, COMMAND_FLAGS, COMMANDS, HELP, 
 from tinyflow_nb_magics.inputs import read_inputs, read_value
 from tinyflow_nb_magics.magic_line import MagicError, Word
 from tinyflow_nb_magics.run_handle import RunHandle
-from tinyflow_nb_magics.session import get_session
+from tinyflow_nb_magics.session import Session, get_session
 from tinyflow_nb_magics.tables import Table, moment
 from tinyflow_nb_magics.trusting import trust_chain, trust_signer
+
+if TYPE_CHECKING:
+    from tinyflow_nb.model.state import ChainState
 
 LISTED = 20
 
@@ -126,8 +129,19 @@ def _waiting(called: Called) -> Table:
     for state, node in called.session.call(called.session.executor.waiting()):
         form = node.waiting_for or {}
         fields = ", ".join((form.get("schema") or {}).get("properties") or ()) or "one value"
-        rows.append((state.id, state.chain, node.id, str(form.get("message") or ""), fields))
+        chain = called.session.call(_chains_down(called.session, state, node.id))
+        rows.append((state.id, chain, node.id, str(form.get("message") or ""), fields))
     return Table(("run", "chain", "node", "question", "takes"), rows, "Nothing waits for an answer.")
+
+
+async def _chains_down(session: Session, state: ChainState, path: str) -> str:
+    """The chains from a run's own down to the one that asks: `support@3 > doc@2`."""
+    chains, run_id = [state.chain], state.id
+    *units, _ = path.split("/")
+    for unit in units:
+        run_id, _ = await session.below(run_id, f"{unit}/")
+        chains.append((await session.executor.state(run_id)).chain)
+    return " > ".join(chains)
 
 
 def _resume(called: Called) -> None:

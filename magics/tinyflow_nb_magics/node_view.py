@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 class NodeView:
     """Each property reads the run anew."""
 
-    __slots__ = ("_run_id", "_session", "unit")
+    __slots__ = ("_path", "_run_id", "_session", "unit")
 
-    def __init__(self, session: Session, run_id: str, unit: str) -> None:
+    def __init__(self, session: Session, run_id: str, unit: str, path: str = "") -> None:
+        """
+        Args:
+            path: from the run it was asked of, if it is in a chain below.
+        """
         self._session = session
         self._run_id = run_id
+        self._path = path or unit
         self.unit = unit
         """`draft`, or `draft[3]`."""
 
@@ -87,4 +92,4 @@ class NodeView:
         self._session.resume(self._run_id, one_mapping(answer, fields), node=self.unit)
 
     def __repr__(self) -> str:
-        return f"<{self.unit} of run {self._run_id}: {self.status}>"
+        return f"<{self._path} of run {self._run_id}: {self.status}>"

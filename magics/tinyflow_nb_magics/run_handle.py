@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M")
 Streamed = tuple[str, int | None, str]
-"""(node, item, text); item is None for a node without `each`."""
+"""(node, item, text); item is None for a node without `each`. A node below is its path, `sub/draft`."""
 
 
 class RunHandle:
@@ -59,11 +59,15 @@ class RunHandle:
         return await executor.registry.get(state.definition_hash)
 
     def __getitem__(self, unit: str) -> NodeView:
-        """The view of a node (`draft`), or of one item of it (`draft[3]`).
+        """The view of a node (`draft`), of one item of it (`draft[3]`), or of one in a chain below
+        (`sub/draft`).
 
         Raises:
             InvalidOperation: there is no such node or item.
         """
+        if "/" in unit:
+            run_id, rest = self._session.call(self._session.below(self.id, unit))
+            return NodeView(self._session, run_id, RunHandle(self._session, run_id)[rest].unit, unit)
         node = self.state.nodes.get(node_of(unit))
         if node is None:
             known = [n.id for n in self.definition.nodes]
@@ -118,12 +122,13 @@ class RunHandle:
         return typed(to_json(value, None, "the result"), TypeAdapter(model), "result()")
 
     async def stream(self, node: str | None = None) -> AsyncIterator[Streamed]:
-        """The text nodes stream, from the start, then as it comes: (node, item, text).
+        """The text nodes stream, those of chains below too, from the start, then as it comes: (node,
+        item, text).
 
         Ends with the run, or when only people are awaited. With `node` that node's text only.
         """
-        if node is not None:
-            self[node]  # refuses an unknown one
+        if node is not None and "/" not in node:
+            self[node]  # refuses an unknown one; a child may not be there yet
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[Streamed | None] = asyncio.Queue()
 
@@ -145,12 +150,14 @@ class RunHandle:
     async def _texts(self, wanted: str | None) -> AsyncIterator[Streamed]:
         executor = self._session.executor
         await executor.attach(self.id)
-        async with aclosing(executor.events(self.id)) as events:
+        async with aclosing(executor.events_below(self.id)) as events:
             async for event in events:
                 if event.type is EventType.NODE_OUTPUT and event.data.get("kind") == "text":
-                    unit = event.node.partition("#")[0]
-                    if wanted is None or wanted in (unit, node_of(unit)):
-                        yield node_of(unit), item_of(unit), event.data["text"]
+                    path, slash, last = event.node.rpartition("/")
+                    unit = path + slash + last.partition("#")[0]
+                    node = path + slash + node_of(last)
+                    if wanted is None or wanted in (unit, node):
+                        yield node, item_of(last), event.data["text"]
                 elif event.type is EventType.CHAIN_SUSPENDED and await self._waits(event):
                     return
 
@@ -164,7 +171,7 @@ class RunHandle:
         """Answer a waiting node. Fields go by keyword or as one dict; a form of one value takes it.
 
         Args:
-            node: which one, if several wait.
+            node: which one, if several wait; one of a chain below by its path, `sub/approval`.
 
         Raises:
             ResumeError: it does not wait, or the answer does not fit; nothing changed.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinyflow_nb.errors import InvalidOperation, StoreError
+from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.status import Status
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ CLOSING_SECONDS = 5.0
 WAKE_SECONDS = 0.2
 WHY_SECONDS = 3.0
 """Between looks at whether a run waits for a worker."""
+BELOW_SECONDS = 0.5
+"""Between looks at the forms of a suspended child."""
 T = TypeVar("T")
 
 
@@ -194,6 +197,25 @@ class Session:
         for view in self._views.get(run_id, ()):
             self._follow_in_task(run_id, view, before.seq)
 
+    async def below(self, run_id: str, path: str) -> tuple[str, str]:
+        """The run and the unit that a path names: `sub/draft` is `draft` of the child of `sub`.
+
+        Raises:
+            UnknownRun
+            InvalidOperation: a unit on the way has no chain below it, or not yet.
+        """
+        while "/" in path:
+            unit, _, path = path.partition("/")
+            state = await self.executor.state(run_id)
+            found = next((u for u in state.units() if u.id == unit), None)
+            if found is None or not found.child:
+                having = ", ".join(u.id for u in state.units() if u.child) or "none"
+                raise InvalidOperation(
+                    f"{unit!r} of run {run_id} has no chain below it; those that have: {having}"
+                )
+            run_id = found.child
+        return run_id, path
+
     async def wait(self, run_id: str, timeout: float | None = None, *, people: bool = False) -> Any:
         """The result; the run is executed here if nobody else does (SEMANTICS 21)."""
         await self.executor.attach(run_id)
@@ -216,20 +238,28 @@ class Session:
         task.add_done_callback(self._following.discard)
 
     async def _follow(self, run_id: str, view: RunView, after: int) -> None:
-        asking = None
+        looking: set[asyncio.Task[None]] = set()
+
+        def begin(work: Coroutine[Any, Any, None]) -> None:
+            task = asyncio.get_running_loop().create_task(work)
+            looking.add(task)
+            task.add_done_callback(looking.discard)
+
         if not self.executes:
-            asking = asyncio.get_running_loop().create_task(self._say_why_it_waits(run_id, view))
+            begin(self._say_why_it_waits(run_id, view))
         try:
             async with aclosing(self.executor.events(run_id, after)) as events:
                 async for event in events:
                     view.apply([event])
+                    if event.type is EventType.NODE_SUSPENDED and "child" in event.data:
+                        begin(self._show_forms_below(run_id, view))
             state = await self.executor.state(run_id)
         except Exception:
             log.exception("the view of run %s is not kept up to date any more", run_id)
             return
         finally:
-            if asking is not None:
-                asking.cancel()
+            for task in looking:
+                task.cancel()
         view.finish(state)
         view.finalize()
         if state.status is Status.SUCCEEDED:
@@ -248,6 +278,21 @@ class Session:
             if (why := state.stalled()) != told:
                 told = why
                 view.replace(state)
+
+    async def _show_forms_below(self, run_id: str, view: RunView) -> None:
+        """While a child waits for a person its parent asks. What happens in the child is no event here."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                state = await self.executor.state(run_id)
+            except StoreError:
+                log.warning("could not look for the forms below run %s", run_id, exc_info=True)
+            else:
+                view.replace(state)
+                if not any(unit.child and unit.status is Status.SUSPENDED for unit in state.units()):
+                    return
+            await asyncio.sleep(max(BELOW_SECONDS, 10 * (loop.time() - began)))
 
 
 def _keep_waking(waiting: asyncio.Future[Any]) -> None:

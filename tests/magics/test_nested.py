@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 
 import pytest
@@ -153,3 +154,66 @@ def test_a_deprecated_chain_warns_in_one_line(notebook: Notebook) -> None:
     notebook.shell.run_line_magic("unload_ext", "tinyflow_nb")
     assert "x.py" in warnings.formatwarning("gone", DeprecatedChain, "x.py", 1, "code")
     notebook.shell.run_line_magic("load_ext", "tinyflow_nb")
+
+
+def test_41_a_run_reaches_into_the_chains_below(notebook: Notebook) -> None:
+    """Rules 16 and 41: views, forms and streamed text by their path."""
+    notebook.ok(ASK)
+    notebook.ok(user("ask", "-i text=Ada"))
+    assert "summary/approval: Send it?" in notebook.run("await user.last").told
+    run = notebook["user"].last
+    assert (run["summary/draft"].output, run["summary/draft"].status) == ("dear Ada", "SUCCEEDED")
+    assert repr(run["summary/approval"]) == (
+        f"<summary/approval of run {run.state.nodes['summary'].child}: SUSPENDED>"
+    )
+    assert list(run.state.below) == ["summary/approval"]
+    told = notebook.ok("[said async for said in user.last.stream()]").value
+    assert told == [("summary/draft", None, "dear "), ("summary/draft", None, "Ada")]
+    assert notebook.ok("[t async for n, i, t in user.last.stream('summary/draft')]").value == ["dear ", "Ada"]
+    waiting = notebook.ok("%tinyflow waiting").value
+    chains = f"{notebook['user'].reference} > {notebook['ask'].reference}"
+    assert waiting.rows == [(run.id, chains, "summary/approval", "Send it?", "one value")]
+    assert "has no chain below it; those that have: summary" in notebook.run("user.last['told/x']").told
+    assert "did you mean 'approval'?" in notebook.run("user.last['summary/aproval']").told
+    notebook.ok("user.last.resume('well', node='summary/approval')")
+    assert notebook.ok("await user.last").value == "in short: well"
+
+
+def test_41_a_node_below_is_answered_by_its_view(notebook: Notebook) -> None:
+    notebook.ok(ASK)
+    notebook.ok(user("ask", "-i text=Ada"))
+    notebook.run("await user.last")
+    notebook.ok("user.last['summary/approval'].resume('by its view')")
+    assert notebook.ok("await user.last").value == "in short: by its view"
+
+
+def test_a_failure_below_shows_its_whole_path(notebook: Notebook) -> None:
+    notebook.ok(FAILING)
+    notebook.ok(user("doc", "-i text=x"))
+    told = notebook.run("await user.last").told
+    user_ref, doc_ref = notebook["user"].reference, notebook["doc"].reference
+    assert (
+        f"{user_ref} > summary (line 3) > {doc_ref} > short (line 3) failed (attempt 1): ValueError" in told
+    )
+    assert notebook["user"].last["summary/short"].error["message"] == "no x"
+
+
+def test_16_the_parent_s_view_asks_the_child_s_form(notebook: Notebook, session: Session) -> None:
+    notebook.ok(ASK)
+    notebook.ok(user("ask", "-i text=Ada"))
+    notebook.run("await user.last")
+    (view,) = session._views[notebook["user"].last.id]
+
+    def forms(wanted: int) -> list[dict[str, str]]:
+        end = time.monotonic() + 10
+        while len(found := view.widget.snapshot["forms"]) != wanted:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        return found
+
+    (form,) = forms(1)
+    assert (form["unit"], form["message"]) == ("summary/approval", "Send it?")
+    assert view.widget.snapshot["nodes"]["summary"]["status"] == "SUSPENDED"
+    assert view._on_action({"type": "resume", "unit": form["unit"], "answer": "yes", "answer_id": "1"})["ok"]
+    assert notebook.ok("await user.last").value == "in short: yes"
+    assert forms(0) == []

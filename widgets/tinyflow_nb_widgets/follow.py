@@ -117,7 +117,8 @@ def _follow_node(state: ChainState, event: Event) -> None:
             unit.status = Status.READY
         case EventType.NODE_SUSPENDED:
             unit.status, unit.started_at = Status.SUSPENDED, unit.started_at or event.at
-            unit.waiting_for = {name: data.get(name) for name in ("message", "schema", "initial")}
+            if "schema" in data:  # else it waits for a child, whose form it is
+                unit.waiting_for = {name: data.get(name) for name in ("message", "schema", "initial")}
         case EventType.NODE_SKIPPED:
             unit.status, unit.finished_at = Status.SKIPPED, event.at
         case EventType.NODE_FINISHED:
