@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { parse } from "../../widgets/src/fields.ts";
 import { Follower } from "../../widgets/src/follower.ts";
 import { duration } from "../../widgets/src/text.ts";
 
@@ -114,18 +113,4 @@ test("a kernel that is silent may be busy with a cell", async (context) => {
 test("durations read as Python writes them", () => {
   assert.deepEqual([-1, 0.44, 9.96, 59.6, 125, 3599.7, 3725].map(duration),
     ["0.0 s", "0.4 s", "10 s", "1 m 00 s", "2 m 05 s", "1 h 00 m", "1 h 02 m"]);
-});
-
-test("fields are read by their kind", () => {
-  const read = (kind, text, more = {}) => parse({ kind, required: true, ...more }, text);
-  assert.deepEqual(read("integer", " 4 "), { value: 4 });
-  assert.deepEqual(read("number", "0.5"), { value: 0.5 });
-  assert.deepEqual(read("json", '{"a": [1]}'), { value: { a: [1] } });
-  assert.deepEqual(read("text", "  kept as typed "), { value: "  kept as typed " });
-  assert.deepEqual(read("integer", "", { required: false }), {});
-  assert.deepEqual(read("integer", "", { nullable: true }), { value: null });
-  for (const [kind, text, more] of [["integer", "4.5"], ["number", "four"], ["number", "2", { maximum: 1 }],
-    ["integer", "0", { minimum: 1 }], ["json", "{"], ["text", " "], ["integer", ""], ["line", "long", { longest: 3 }]]) {
-    assert.ok(read(kind, text, more).error, `${kind} ${text}`);
-  }
 });

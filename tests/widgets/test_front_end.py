@@ -112,7 +112,7 @@ def test_errors_stand_at_their_field_and_what_was_typed_stays(make: SimpleNamesp
     form.get_by_role("button", name="Send answer").click()
     acknowledge(page, ok=False, error="not accepted", fields={"text": "too short"})
     page.wait_for_function(
-        "document.querySelector('[data-field=text] .tf-problem').textContent === 'too short'"
+        "document.querySelector('[data-field=text] .tf-problem').textContent === 'Too short.'"
     )
     assert form.locator("> .tf-problem").inner_text() == "not accepted"
     tell(page, type="delta", seq=1, forms=snapshot(make.triage(), make.suspended())["forms"])

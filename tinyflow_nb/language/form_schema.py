@@ -106,7 +106,7 @@ def violations(
         yield from violations(part, value, root, path)
     allowed = [schema["const"]] if "const" in schema else schema.get("enum")
     if allowed is not None:
-        if not any(type(choice) is type(value) and choice == value for choice in allowed):
+        if not any(_is_same(choice, value) for choice in allowed):
             yield Violation(path, f"must be {describe(schema, root)}")
         return
     kinds = schema.get("type", ())
@@ -122,6 +122,11 @@ def violations(
         yield from _list_violations(schema, value, root, path)
     elif isinstance(value, Mapping):
         yield from _mapping_violations(schema, value, root, path)
+
+
+def _is_same(choice: Any, value: Any) -> bool:
+    """As JSON sees it: 1 is 1.0, but not true."""
+    return isinstance(choice, bool) is isinstance(value, bool) and bool(choice == value)
 
 
 def _no_alternative(
@@ -160,6 +165,10 @@ _FORMATS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "date-time": ("a time, as in 2031-05-28T17:30:00", _is_iso(dt.datetime.fromisoformat)),
     "time": ("a time of day, as in 17:30:00", _is_iso(dt.time.fromisoformat)),
     "uuid": ("a UUID", _is_iso(uuid.UUID)),
+    "uri": (
+        "an address, as in https://example.org",
+        lambda text: re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:\S+", text) is not None,
+    ),
     "email": ("an e-mail address", lambda text: re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None),
 }
 

@@ -1,99 +1,211 @@
 import { html, setText } from "./dom.ts";
-import { empty, parse } from "./fields.ts";
-import type { Reading } from "./fields.ts";
-import type { Field, Json } from "./protocol.ts";
+import type { Json } from "./protocol.ts";
+import { allowed, same } from "./schema.ts";
+import type { Path, Schema, Violation } from "./schema.ts";
 
 const FEW = 6; // choices that are buttons side by side; more are a list
+const SHORT_TEXT = 120; // a text that may not be longer gets one line
+export const WANTED = "Please fill this in.";
 
-/** A field on the page: `complain("")` takes back what was said to be wrong. */
-export interface Control {
-  readonly field: Field;
-  readonly root: HTMLElement;
-  read(): Reading;
-  complain(text: string): void;
+/** What a control is made for: `schema` is resolved and without null. */
+export interface Spec {
+  name: string;
+  /** "" if no label is shown; then `says` names it to who can't see. */
+  label: string;
+  says: string;
+  schema: Schema;
+  root: Schema;
+  required: boolean;
+  nullable: boolean;
+  value: Json | undefined;
+  submitNow: (() => void) | null;
 }
 
-type Input = { control: HTMLElement; read: () => Reading };
+/** A part of a form: one field, or a group or list of them. */
+export interface Control {
+  readonly root: HTMLElement;
+  /** Its value; undefined if it is left out. What is no value at all is noted in `problems`. */
+  read(path: Path, problems: Violation[]): Json | undefined;
+  /** Says what is wrong with it, or with what is below it. */
+  complain(path: Path, message: string): void;
+  clear(): void;
+  rename(says: string): void;
+}
+
+type Reading = Json | undefined | Error;
+type Input = { element: HTMLElement; read: () => Reading; grouped?: boolean };
 type Option = [value: Json, label: string];
 
 let count = 0;
 
-/** `submitNow` is called when a choice is made that is the whole answer. */
-export function makeField(field: Field, submitNow: (() => void) | null): Control {
-  const id = `tf-field-${++count}`;
-  const problem = html("div", { class: "tf-problem", id: `${id}-problem`, role: "alert" });
-  const { control, read } = makeInput(field, id, submitNow);
-  control.setAttribute("aria-describedby", `${id}-problem`);
-  const grouped = control.tagName === "DIV"; // its buttons have names of their own
-  const optional = !field.required && html("span", { class: "tf-optional" }, " optional");
-  const label = field.name && (grouped
-    ? html("span", { class: "tf-label", id: `${id}-label` }, field.label, optional)
-    : html("label", { class: "tf-label", for: id, id: `${id}-label` }, field.label, optional));
-  if (label && grouped) control.setAttribute("aria-labelledby", label.id);
-  if (!label) control.setAttribute("aria-label", "Answer");
-  const root = html("div", { class: "tf-field", "data-field": field.name }, label,
-    field.description && html("div", { class: "tf-hint" }, field.description), control, problem);
-  const complain = (text: string) => {
-    setText(problem, text);
-    root.classList.toggle("tf-wrong", Boolean(text));
-    if (!grouped) control.setAttribute("aria-invalid", String(Boolean(text)));
-  };
-  return { field, root, read, complain };
+/** An id for a part of a form. */
+export function partId(): string {
+  return `tf-field-${++count}`;
 }
 
-function makeInput(field: Field, id: string, submitNow: (() => void) | null): Input {
-  if (field.kind === "boolean") return makeChoice(field, [[true, "Yes"], [false, "No"]], submitNow);
-  if (field.kind === "choice") {
-    const options = (field.choices ?? []).map((choice): Option => [choice, asText(choice)]);
-    return options.length <= FEW ? makeChoice(field, options, submitNow) : makeSelect(field, id, options);
+/** The place where a part says what is wrong with it. */
+export class Complaint {
+  readonly id = `${partId()}-problem`;
+  readonly element = html("div", { class: "tf-problem", id: this.id, role: "alert" });
+
+  say(root: HTMLElement, text: string): void {
+    setText(this.element, text);
+    root.classList.toggle("tf-wrong", Boolean(text));
   }
-  if (field.kind === "text" || field.kind === "json") {
-    const code = field.kind === "json";
-    const control = html("textarea", { id, rows: code ? 4 : 2, spellcheck: code ? "false" : null,
-      class: code && "tf-code" });
-    control.value = filled(field);
-    return { control, read: () => parse(field, control.value) };
+}
+
+/** `At least 1.`: what a rule says, as a sentence beside the field. */
+export function sentence(message: string): string {
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? "" : "."}`;
+}
+
+export function hint(schema: Schema): HTMLElement | "" {
+  return typeof schema.description === "string" ? html("div", { class: "tf-hint" }, schema.description) : "";
+}
+
+/** One value. */
+export class Leaf implements Control {
+  readonly root: HTMLElement;
+  private readonly spec: Spec;
+  private readonly input: Input;
+  private readonly complaint = new Complaint();
+
+  constructor(spec: Spec, more: HTMLElement | null = null) {
+    this.spec = spec;
+    const id = partId();
+    const { element, grouped } = this.input = makeInput(spec, id);
+    const label = spec.label && html(grouped ? "span" : "label",
+      { class: "tf-label", id: `${id}-label`, for: grouped ? null : id }, spec.label, optional(spec));
+    element.setAttribute("aria-describedby", this.complaint.id);
+    if (!label) this.rename(spec.says);
+    else if (grouped) element.setAttribute("aria-labelledby", label.id);
+    this.root = html("div", { class: "tf-field", "data-field": spec.name },
+      (label || more) && html("div", { class: "tf-labels" }, label, more), hint(spec.schema), element, this.complaint.element);
   }
-  const numeric = field.kind === "integer" || field.kind === "number";
-  const control = html("input", { id, type: "text", inputmode: numeric ? "decimal" : null, class: numeric && "tf-short" });
-  control.value = filled(field);
-  return { control, read: () => parse(field, control.value) };
+
+  read(path: Path, problems: Violation[]): Json | undefined {
+    const value = this.input.read();
+    if (!(value instanceof Error)) return value;
+    problems.push({ path, message: value.message });
+    return undefined;
+  }
+
+  complain(_: Path, message: string): void {
+    this.complaint.say(this.root, message);
+    if (!this.input.grouped) this.input.element.setAttribute("aria-invalid", String(Boolean(message)));
+  }
+
+  clear(): void {
+    this.complain([], "");
+  }
+
+  rename(says: string): void {
+    if (!this.spec.label) this.input.element.setAttribute("aria-label", says);
+  }
+}
+
+export function optional({ required, nullable, name }: Spec): HTMLElement | false {
+  return !required && !nullable && name !== "" && html("span", { class: "tf-optional" }, " optional");
+}
+
+function makeInput(spec: Spec, id: string): Input {
+  const { schema } = spec;
+  const choices = allowed(schema);
+  if (schema.type === "boolean") return choice(spec, [[true, "Yes"], [false, "No"]]);
+  if (choices) {
+    const options = choices.map((one): Option => [one, asText(one)]);
+    return options.length <= FEW ? choice(spec, options) : select(spec, id, options);
+  }
+  if (schema.type === "string") return textInput(spec, id);
+  if (schema.type === "integer" || schema.type === "number") return numberInput(spec, id);
+  return jsonInput(spec, id);
+}
+
+/** Whether a choice is made by one press of a button. */
+export function isPressed(schema: Schema): boolean {
+  return schema.type === "boolean" || (allowed(schema)?.length ?? FEW + 1) <= FEW;
 }
 
 function asText(value: Json): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-function filled({ kind, value }: Field): string {
-  if (value === undefined) return "";
-  return kind === "json" ? JSON.stringify(value, null, 2) : asText(value);
+const WIDGETS: Record<string, string> = { date: "date", time: "time", "date-time": "datetime-local", email: "email", uri: "url",
+  password: "password" };
+const PICKED: Record<string, RegExp> = { date: /^\d{4}-\d\d-\d\d$/, time: /^\d\d:\d\d(:\d\d)?$/,
+  "date-time": /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/ };
+
+function textInput({ schema, value, required, nullable }: Spec, id: string): Input {
+  const format = String(schema.format ?? "");
+  const initial = typeof value === "string" ? value : "";
+  const short = format || Number(schema.maxLength ?? SHORT_TEXT + 1) <= SHORT_TEXT;
+  const fits = !initial || (PICKED[format]?.test(initial) ?? true); // a picker can't show a time zone
+  const picker = format in PICKED && fits;
+  const element = short
+    ? html("input", { id, type: fits ? WIDGETS[format] ?? "text" : "text", class: picker && "tf-short",
+      step: picker && format !== "date" ? 1 : null, autocomplete: format === "password" ? "new-password" : "off" })
+    : html("textarea", { id, rows: 2 });
+  element.value = initial;
+  const read = (): Reading => {
+    const text = element.value;
+    if (text === "" && (format !== "" || (required && !nullable))) return nullable ? new Error(WANTED) : undefined;
+    return text;
+  };
+  return { element, read };
 }
 
-/** Which option a field is filled with, or -1. */
-function preset({ value }: Field, options: Option[]): number {
-  return value === undefined ? -1 : options.findIndex(([option]) => JSON.stringify(option) === JSON.stringify(value));
+function numberInput({ schema, value, nullable }: Spec, id: string): Input {
+  const whole = schema.type === "integer";
+  const { minimum: low, maximum: high } = schema;
+  const range = low != null && high != null ? `${low} to ${high}` : low != null ? `from ${low}` : high != null ? `up to ${high}` : null;
+  const element = html("input", { id, type: "text", inputmode: "decimal", class: "tf-short", placeholder: range, autocomplete: "off" });
+  element.value = value == null ? "" : String(value);
+  const read = (): Reading => {
+    const text = element.value.trim();
+    if (text === "") return nullable ? new Error(WANTED) : undefined;
+    const number = Number(text);
+    if (!Number.isFinite(number)) return new Error("A number, please.");
+    if (whole && !Number.isInteger(number)) return new Error("A whole number, please.");
+    return whole && !Number.isSafeInteger(number) ? new Error("Too large for a form: answer by code.") : number;
+  };
+  return { element, read };
 }
 
-function makeChoice(field: Field, options: Option[], submitNow: (() => void) | null): Input {
-  let chosen = preset(field, options);
+function jsonInput({ value }: Spec, id: string): Input {
+  const element = html("textarea", { id, rows: 4, spellcheck: "false", class: "tf-code", placeholder: "JSON" });
+  element.value = value === undefined ? "" : JSON.stringify(value, null, 2);
+  const read = (): Reading => {
+    try {
+      return element.value.trim() === "" ? undefined : (JSON.parse(element.value) as Json);
+    } catch (error) {
+      return new Error(`This is not JSON: ${(error as Error).message}`);
+    }
+  };
+  return { element, read };
+}
+
+/** Which option it starts with, or -1; what has only one is that. */
+function preset({ value }: Spec, options: Option[]): number {
+  if (options.length === 1) return 0;
+  return value === undefined ? -1 : options.findIndex(([one]) => same(one, value));
+}
+
+function choice(spec: Spec, options: Option[]): Input {
+  let chosen = spec.submitNow ? -1 : preset(spec, options);
   const buttons = options.map(([, label], index) => html("button", { type: "button",
     "aria-pressed": String(index === chosen), onclick: () => {
       chosen = index;
       buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === index)));
-      submitNow?.();
+      spec.submitNow?.();
     } }, label));
-  const control = html("div", { class: "tf-choice", role: "group" }, ...buttons);
-  return { control, read: () => picked(field, options[chosen]) };
+  const element = html("div", { class: "tf-choice", role: "group" }, ...buttons);
+  return { element, grouped: true, read: () => options[chosen]?.[0] };
 }
 
-function makeSelect(field: Field, id: string, options: Option[]): Input {
-  const control = html("select", { id }, html("option", { value: "" }, "Choose…"),
+function select(spec: Spec, id: string, options: Option[]): Input {
+  const element = html("select", { id }, html("option", { value: "" }, "Choose…"),
     ...options.map(([, label], index) => html("option", { value: String(index) }, label)));
-  const at = preset(field, options);
-  control.value = at < 0 ? "" : String(at);
-  return { control, read: () => picked(field, control.value === "" ? undefined : options[Number(control.value)]) };
-}
-
-function picked(field: Field, option: Option | undefined): Reading {
-  return option ? { value: option[0] } : empty(field, "Please choose.");
+  const at = preset(spec, options);
+  element.value = at < 0 ? "" : String(at);
+  return { element, read: () => (element.value === "" ? undefined : options[Number(element.value)]![0]) };
 }

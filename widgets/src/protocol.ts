@@ -72,26 +72,13 @@ export interface RunPicture {
   result: Json;
 }
 
-export interface Field {
-  name: string;
-  label: string;
-  description?: string;
-  kind: "text" | "line" | "integer" | "number" | "boolean" | "choice" | "json";
-  required: boolean;
-  nullable?: boolean;
-  value?: Json;
-  choices?: Json[];
-  minimum?: number | null;
-  maximum?: number | null;
-  longest?: number | null;
-}
-
-/** A form without a unit asks for the chain's inputs. */
+/** A form without a unit asks for the chain's inputs; `schema` is JSON Schema, `initial` pre-fills. */
 export interface FormPicture {
   key: string;
   unit: string;
   message: string;
-  fields: Field[];
+  schema: { [name: string]: Json };
+  initial: Json;
 }
 
 export interface AnswerPicture {

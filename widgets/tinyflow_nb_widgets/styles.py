@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 _STATIC = Path(__file__).parent / "static"
-_LIVE = ("view", "stage", "contrast")
+_LIVE = ("view", "stage", "forms", "contrast")
 """A sheet for each part of the live view, after the graph's own."""
 
 Scheme = Literal["auto", "light", "dark"]
