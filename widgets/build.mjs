@@ -1,9 +1,9 @@
-// Bundles src/ into the one module that a notebook loads: node build.mjs [TARGET]
+// Bundles src/ into the modules that a notebook loads: node build.mjs [FOLDER]
 import { build } from "esbuild";
 
 await build({
-  entryPoints: ["src/main.ts"],
-  outfile: process.argv[2] ?? "tinyflow_nb_widgets/static/widget.js",
+  entryPoints: { widget: "src/main.ts", board: "src/board.ts" },
+  outdir: process.argv[2] ?? "tinyflow_nb_widgets/static",
   bundle: true,
   minify: true,
   format: "esm",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinyflow_nb.errors import MissingExtra, ResumeError, TinyflowError
+from tinyflow_nb.errors import InvalidOperation, MissingExtra, ResumeError, TinyflowError
 from tinyflow_nb.model.events import EventType
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.state import ChainState
     from tinyflow_nb_magics.session import Session
     from tinyflow_nb_widgets import RunView
+    from tinyflow_nb_widgets.below import Below
 
 
 def show_run(session: Session, run_id: str, *, from_start: bool = False) -> None:
@@ -62,9 +63,12 @@ def publish(bundle: Mapping[str, Any]) -> None:
 
 def run_view(
     session: Session, definition: ChainDefinition, state: ChainState | None, run_id: str,
-    start: Callable[[dict[str, Any]], str] | None = None,
+    start: Callable[[dict[str, Any]], str] | None = None, wire: Below | None = None,
 ) -> RunView:  # fmt: skip
     """A live view whose buttons and forms act on the run; without a run on the one `start` makes.
+
+    Args:
+        wire: of a view inside another one; None: it is an output of its own.
 
     Raises:
         MissingExtra: the notebook's widgets are not installed.
@@ -96,8 +100,52 @@ def run_view(
             return {"ok": False, "error": str(error), "fields": {f: _about(f, str(error)) for f in fields}}
         return {"ok": True}
 
-    view = RunView(definition, state, on_action=act)
+    def answer(question: dict[str, Any]) -> dict[str, Any]:
+        from tinyflow_nb_magics.single_node import prompt_in_run
+
+        match question["type"]:
+            case "prompt":
+                prompt = session.call(prompt_in_run(session.executor, current, question["unit"]))
+                return {"messages": list(prompt)}
+            case "page":
+                return {"html": page_of(session, current)}
+            case other:
+                raise InvalidOperation(f"nothing here knows {other}")
+
+    def below(unit: str, inner: Below) -> RunView:
+        return view_below(session, current, unit, inner)
+
+    view = RunView(definition, state, on_action=act, on_question=answer, open_below=below, wire=wire)
     return view
+
+
+def view_below(session: Session, run_id: str, unit: str, wire: Below) -> RunView:
+    """The view of the chain that a unit has started.
+
+    Raises:
+        InvalidOperation: it has started none.
+        UnknownRun: the chain's run has just been asked for, or is gone.
+    """
+    executor = session.executor
+    above = session.call(executor.state(run_id))
+    child = next((u.child for u in above.units() if u.id == unit), "")
+    if not child:
+        raise InvalidOperation(f"{unit} has no chain below it yet")
+    state = session.call(executor.state(child))
+    definition = session.call(executor.registry.get(state.definition_hash))
+    view = run_view(session, definition, state, child, wire=wire)
+    session.follow(child, view)
+    return view
+
+
+def page_of(session: Session, run_id: str) -> str:
+    """The run as a page that needs nothing else. Raises UnknownRun."""
+    from tinyflow_nb_widgets import render_html
+
+    executor = session.executor
+    state = session.call(executor.state(run_id))
+    definition = session.call(executor.registry.get(state.definition_hash))
+    return render_html(definition, state, events=session.call(executor.recorded(run_id)))
 
 
 def _about(field: str, message: str) -> str:

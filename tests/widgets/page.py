@@ -9,6 +9,7 @@ from tinyflow_nb.model.state import ChainState
 from tinyflow_nb_widgets import layout
 from tinyflow_nb_widgets.forms import answers, waiting_forms
 from tinyflow_nb_widgets.picture import graph_picture, node_picture, run_picture
+from tinyflow_nb_widgets.spans import spans_of
 from tinyflow_nb_widgets.styles import live_css
 
 # Stands in for the model a notebook gives: keeps handlers and what is sent; `tell` is the kernel.
@@ -30,7 +31,17 @@ def snapshot(definition: Any, state: ChainState | None, **more: Any) -> dict[str
     nodes = {n.id: node_picture(n, state.nodes.get(n.id) if state else None) for n in definition.nodes}
     forms, known = (waiting_forms(state), answers(state)) if state else ([], [])
     run = run_picture(definition, state)
-    return {"seq": 0, "streams": {}, "run": run, "nodes": nodes, "forms": forms, "answers": known, **more}
+    spans = spans_of(definition, state) if state else {}
+    return {
+        "seq": 0,
+        "streams": {},
+        "spans": spans,
+        "run": run,
+        "nodes": nodes,
+        "forms": forms,
+        "answers": known,
+        **more,
+    }
 
 
 def fill(

@@ -7,7 +7,7 @@ import { duration } from "../../widgets/src/text.ts";
 
 function follow(send = async () => {}) {
   const handlers = {};
-  const traits = { snapshot: { seq: 0, run: { id: "r1" }, nodes: { a: { status: "READY" } }, streams: {}, forms: [], answers: [] } };
+  const traits = { snapshot: { seq: 0, run: { id: "r1" }, nodes: { a: { status: "READY" } }, streams: {}, spans: {}, forms: [], answers: [] } };
   const sent = [];
   const model = {
     get: (name) => traits[name],

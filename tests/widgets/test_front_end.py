@@ -151,7 +151,7 @@ def test_stop_and_retry_are_there_when_they_make_sense(make: SimpleNamespace, sh
     page.get_by_role("button", name="Retry").click()
     assert sent(page, "action")[1]["action"] == {"type": "retry"}
     assert page.locator(".tf-errortitle").inner_text() == "ValueError: too short"
-    assert "def draft(question)" in page.locator(".tf-codeline").inner_text()
+    assert "def draft(question)" in page.locator(".tf-error .tf-marked").inner_text()
 
 
 def test_a_dead_kernel_is_told_with_the_way_on(make: SimpleNamespace, show: Any) -> None:

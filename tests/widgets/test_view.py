@@ -333,4 +333,5 @@ def test_callbacks_stay_off_a_busy_main_thread_in_ipykernel_7_4() -> None:
 
 
 def test_what_a_page_loads_is_small(static: Any) -> None:
-    assert (static / "widget.js").stat().st_size + len(live_css().encode()) < 60_000
+    assert (static / "widget.js").stat().st_size < 60 * 1024
+    assert len(live_css().encode()) < 40 * 1024

@@ -1,5 +1,7 @@
 import { SHOWN_CHARACTERS } from "./protocol.ts";
-import type { Ack, Action, Change, FromKernel, Model, Picture, ToKernel, Words } from "./protocol.ts";
+import type {
+  Ack, Action, Answers, Change, FromKernel, Model, Picture, Question, Reply, ToKernel, Words,
+} from "./protocol.ts";
 
 const ACK_MS = 8000;
 const RESYNC_MS = 1000;
@@ -18,7 +20,8 @@ export class Follower {
   private readonly model: Model;
   private readonly changed: Changed;
   private skew = 0;
-  private readonly waiting = new Map<string, (ack: Ack) => void>();
+  private readonly waiting = new Map<string, (answer: Ack | Reply) => void>();
+  private readonly below = new Map<string, (message: FromKernel) => void>();
   private resyncAt = 0;
   private readonly onTrait: () => void;
   private readonly onMessage: (message: FromKernel) => void;
@@ -51,18 +54,41 @@ export class Follower {
   /** Asks Python to act. The same id again is the same wish. Always resolves, with an `ok`. */
   async act(action: Action, id = newId()): Promise<Ack> {
     const refused = (error: string): Ack => ({ type: "ack", id, ok: false, fields: {}, error });
-    const answer = new Promise<Ack>((resolve) => {
+    return await this.exchange(id, { type: "action", id, action }, refused);
+  }
+
+  /** Asks Python for what is too large, or too rarely looked at, to be in the picture. */
+  async ask<T extends Question["type"]>(question: Question & { type: T }): Promise<{ answer?: Answers[T]; error: string }> {
+    const id = newId();
+    const refused = (error: string): Reply => ({ type: "reply", id, ok: false, error, answer: null });
+    const { ok, answer, error } = await this.exchange(id, { type: "ask", id, question }, refused);
+    return ok ? { answer: answer as unknown as Answers[T], error } : { error };
+  }
+
+  /** The notebook's end of the wire for the view of the chain below a unit. */
+  wireBelow(unit: string, { graph, snapshot }: Answers["below"]): Model {
+    const traits = { graph, snapshot };
+    return {
+      get: ((name: "graph" | "snapshot") => traits[name]) as Model["get"],
+      on: (name: string, handler: (message: FromKernel) => void) => void (name === "msg:custom" && this.below.set(unit, handler)),
+      off: (name: string) => void (name === "msg:custom" && this.below.delete(unit)),
+      send: (content) => this.send({ type: "below", unit, content }),
+    };
+  }
+
+  private async exchange<A extends Ack | Reply>(id: string, content: ToKernel, refused: (error: string) => A): Promise<A> {
+    const answer = new Promise<A>((resolve) => {
       const timer = setTimeout(() => resolve(refused(this.silentMessage())), ACK_MS);
-      this.waiting.set(id, (ack) => (clearTimeout(timer), resolve(ack)));
+      this.waiting.set(id, (said) => (clearTimeout(timer), resolve(said as A)));
     });
     try {
-      await this.send({ type: "action", id, action });
+      await this.send(content);
     } catch {
       this.waiting.get(id)?.(refused(`The kernel is gone: ${this.cure()}.`));
     }
-    const ack = await answer;
+    const said = await answer;
     this.waiting.delete(id);
-    return ack;
+    return said;
   }
 
   private take(snapshot: Picture): void {
@@ -76,7 +102,8 @@ export class Follower {
     if (message.type === "delta") this.apply(message.seq, message);
     else if (message.type === "snapshot") this.take(message.snapshot);
     else if (message.type === "hello" && message.seq > this.picture.seq) this.resync();
-    else if (message.type === "ack") this.waiting.get(message.id)?.(message);
+    else if (message.type === "ack" || message.type === "reply") this.waiting.get(message.id)?.(message);
+    else if (message.type === "below") this.below.get(message.unit)?.(message.message);
   }
 
   private apply(seq: number, delta: Change): void {
@@ -88,6 +115,7 @@ export class Follower {
     if (delta.forms) picture.forms = delta.forms;
     if (delta.answers) picture.answers = delta.answers;
     Object.assign(picture.nodes, delta.nodes);
+    Object.assign(picture.spans, delta.spans);
     for (const words of delta.text ?? []) this.hear(words);
     this.changed(delta);
   }

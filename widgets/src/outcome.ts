@@ -1,23 +1,8 @@
 import { html } from "./dom.ts";
-import type { Panel } from "./panel.ts";
-import type { AnswerPicture, Change, ErrorPicture, Json, Picture } from "./protocol.ts";
-
-/** A value to read: text as it is, anything else as JSON. */
-export function value(of: Json): HTMLElement {
-  const plain = typeof of === "string";
-  return html("pre", { class: plain ? "tf-text" : "tf-text tf-code" }, plain ? of : JSON.stringify(of, null, 2));
-}
-
-function errorPanel(error: ErrorPicture): HTMLElement {
-  const where = [error.node && `node ${error.node}`, error.attempt > 1 && `attempt ${error.attempt}`].filter(Boolean);
-  const more = (title: string, text: string) => text && html("details", {}, html("summary", {}, title),
-    html("pre", { class: "tf-text tf-code" }, text));
-  return html("section", { class: "tf-error", "data-status": "FAILED", role: "alert" },
-    html("div", { class: "tf-errortitle" }, error.title),
-    where.length > 0 && html("div", { class: "tf-hint" }, where.join(" · ")),
-    error.code && html("div", { class: "tf-codeline" }, html("span", {}, `line ${error.line}`), html("code", {}, error.code)),
-    more("Traceback", error.traceback), more("The model's answer", error.answer));
-}
+import { failure } from "./failure.ts";
+import type { Context, Panel } from "./panel.ts";
+import type { AnswerPicture, Change, Picture } from "./protocol.ts";
+import { asText, copyButton, shown } from "./value.ts";
 
 function answerRecord(answer: AnswerPicture): HTMLElement {
   const at = answer.at ? ` at ${new Date(answer.at * 1000).toLocaleTimeString()}` : "";
@@ -30,9 +15,22 @@ function answerRecord(answer: AnswerPicture): HTMLElement {
 /** What went wrong, with the cell's line. */
 export class Errors implements Panel {
   readonly root = html("div");
+  private readonly context: Context;
+  private drawn = "";
+
+  constructor(context: Context) {
+    this.context = context;
+  }
 
   update({ run }: Picture, delta: Change | null): void {
-    if (!delta || delta.run) this.root.replaceChildren(...(run.error ? [errorPanel(run.error)] : []));
+    if (delta && !delta.run) return;
+    const { error } = run;
+    const key = JSON.stringify(error);
+    if (key === this.drawn) return;
+    this.drawn = key;
+    const why = error?.node && html("button", { type: "button", class: "tf-button", onclick: () => this.context.open(error.node) },
+      `Why? What ${error.node} was given`);
+    this.root.replaceChildren(...(error ? [failure(error, ...(why ? [why] : []))] : []));
   }
 }
 
@@ -50,8 +48,9 @@ export class Result implements Panel {
 
   update({ run }: Picture, delta: Change | null): void {
     if (delta && !delta.run) return;
-    const shown = run.status === "SUCCEEDED" && html("section", { class: "tf-result" },
-      html("header", { class: "tf-blockhead" }, html("b", {}, "Result")), value(run.result ?? null));
-    this.root.replaceChildren(...(shown ? [shown] : []));
+    const done = run.status === "SUCCEEDED" && html("section", { class: "tf-result" },
+      html("header", { class: "tf-blockhead" }, html("b", {}, "Result"), html("span", { class: "tf-space" }),
+        copyButton(() => asText(run.result), "the result")), html("div", { class: "tf-resultbody" }, shown(run.result)));
+    this.root.replaceChildren(...(done ? [done] : []));
   }
 }

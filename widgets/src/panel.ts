@@ -1,12 +1,29 @@
 import type { Follower } from "./follower.ts";
-import type { Change, GraphPicture, Picture } from "./protocol.ts";
+import type { Change, GraphPicture, Model, Picture } from "./protocol.ts";
+
+/** One of the views that a view stands in, from the outermost on. */
+export interface Crumb {
+  readonly name: string;
+  show(): void;
+}
+
+/** A view in a view. */
+export interface Nested {
+  readonly root: HTMLElement;
+  start(): void;
+  close(): void;
+}
 
 /** What every part of the view is given. */
 export interface Context {
   readonly graph: GraphPicture;
   readonly follower: Follower;
+  /** The views above this one; none above the outermost. */
+  readonly trail: readonly Crumb[];
   /** Shows what there is to see of a node. */
   open(node: string): void;
+  /** A view of the chain below a unit. */
+  nest(model: Model, unit: string): Nested;
   /** Says it to a screen reader, soon and politely. */
   announce(text: string): void;
 }

@@ -50,15 +50,21 @@ export interface NodePicture {
   finished_at: Time | null;
 }
 
-export interface ErrorPicture {
+/** `excerpt` has the cell's lines around `line`, `path` the way down to the chain in which it began. */
+export interface Failure {
   title: string;
   message: string;
-  node: string;
   attempt: number;
   line: number;
-  code: string;
+  excerpt: [number: number, text: string][];
   traceback: string;
   answer: string;
+  fix: string;
+  path: string[];
+}
+
+export interface ErrorPicture extends Failure {
+  node: string;
 }
 
 export interface RunPicture {
@@ -70,6 +76,7 @@ export interface RunPicture {
   finished_at: Time | null;
   error: ErrorPicture | null;
   result: Json;
+  tokens: [] | [input: number, output: number];
 }
 
 /** A form without a unit asks for the chain's inputs; `schema` is JSON Schema, `initial` pre-fills. */
@@ -98,6 +105,16 @@ export interface StreamPicture {
   cut: boolean;
 }
 
+/** A stretch of a unit's time: it could not go on, was at work, or waited for a person or a chain below. */
+export interface Span {
+  kind: "wait" | "run" | "ask";
+  began: Time;
+  ended: Time | null;
+  attempt: number;
+  round: number;
+  error: string;
+}
+
 /** Everything that changes while a run goes on. */
 export interface Picture {
   seq: number;
@@ -106,6 +123,7 @@ export interface Picture {
   forms: FormPicture[];
   answers: AnswerPicture[];
   streams: Record<string, StreamPicture>;
+  spans: Record<string, Span[]>;
 }
 
 export type Words = [unit: string, turn: string, kind: string, text: string];
@@ -117,6 +135,57 @@ export interface Change {
   forms?: FormPicture[];
   answers?: AnswerPicture[];
   text?: Words[];
+  spans?: Record<string, Span[]>;
+}
+
+/** A value a node reads; `note` says what is known of one that can't be shown. */
+export interface Reads {
+  name: string;
+  source: string;
+  value: Json;
+  known: boolean;
+  note: string;
+}
+
+/** All there is to see of a unit, as `detail.py` makes it when it is asked for. */
+export interface NodeDetail {
+  unit: string;
+  type: string;
+  description: string;
+  tags: string[];
+  status: Status;
+  items: number;
+  inputs: Reads[];
+  output: Json;
+  has_output: boolean;
+  usage: Record<string, number | string> | null;
+  worker: string;
+  child: string;
+  attempts: number;
+  error: Failure | null;
+  reason: string;
+  source: { line: number; text: string };
+  started_at: Time | null;
+  finished_at: Time | null;
+}
+
+/** What a page asks Python for, and what each is answered with. */
+export interface Answers {
+  node: NodeDetail;
+  prompt: { messages: { role: string; content: string }[] };
+  page: { html: string };
+  below: { graph: GraphPicture; snapshot: Picture };
+}
+
+export type Question = { type: "node" | "prompt" | "below"; unit: string } | { type: "page" };
+
+/** Every question is answered: with an `answer` if `ok`, else with an `error`. */
+export interface Reply {
+  type: "reply";
+  id: string;
+  ok: boolean;
+  error: string;
+  answer: Json;
 }
 
 export interface Ack {
@@ -132,6 +201,8 @@ export type FromKernel = { now?: Time } & (
   | { type: "snapshot"; snapshot: Picture }
   | { type: "hello"; seq: number }
   | Ack
+  | Reply
+  | { type: "below"; unit: string; message: FromKernel }
 );
 
 export type Action =
@@ -143,7 +214,9 @@ export type Action =
 export type ToKernel =
   | { type: "rendered" }
   | { type: "resync" }
-  | { type: "action"; id: string; action: Action };
+  | { type: "action"; id: string; action: Action }
+  | { type: "ask"; id: string; question: Question }
+  | { type: "below"; unit: string; content: ToKernel };
 
 /** The notebook's end of the wire, as anywidget gives it. */
 export interface Model {

@@ -1,13 +1,15 @@
+import { Details } from "./details.ts";
 import { html, setText } from "./dom.ts";
 import { Follower } from "./follower.ts";
 import { Forms } from "./forms.ts";
 import { Graph } from "./graph.ts";
 import { Answers, Errors, Result } from "./outcome.ts";
-import type { Context, Panel } from "./panel.ts";
+import type { Context, Crumb, Nested, Panel } from "./panel.ts";
 import { nodeOf } from "./protocol.ts";
 import type { Change, GraphPicture, Model } from "./protocol.ts";
 import { RunBar } from "./runbar.ts";
 import { Streams } from "./streams.ts";
+import { Timeline } from "./timeline.ts";
 
 const TICK_MS = 200;
 const ANNOUNCE_MS = 1000; // a screen reader can't keep up with every change
@@ -17,18 +19,20 @@ const MUCH = 500; // texts that wait to be drawn: drawing the whole picture is l
 /** What several changes ask to be drawn; null asks for everything, and so do too many. */
 function merge(pending: Change | null, delta: Change | null): Change | null {
   if (!delta || !pending || (pending.text?.length ?? 0) > MUCH) return null;
-  return { ...pending, ...delta, nodes: { ...pending.nodes, ...delta.nodes },
+  return { ...pending, ...delta, nodes: { ...pending.nodes, ...delta.nodes }, spans: { ...pending.spans, ...delta.spans },
     text: [...(pending.text ?? []), ...(delta.text ?? [])] };
 }
 
 /** The whole view: it makes the panels, and tells them in frames what has changed. */
-export class View implements Context {
+export class View implements Context, Nested {
   readonly root: HTMLElement;
+  readonly trail: readonly Crumb[];
   readonly graph: GraphPicture;
   readonly follower: Follower;
   private readonly panels: Panel[];
   private readonly streams: Streams;
   private readonly forms: Forms;
+  private readonly details: Details;
   private readonly spoken = html("div", { class: "tf-spoken", "aria-live": "polite" });
   private readonly timer: ReturnType<typeof setInterval>;
   private pending: Change | null = {};
@@ -38,13 +42,18 @@ export class View implements Context {
   private drawnAt = 0;
   private cost = 0;
 
-  constructor(model: Model) {
+  constructor(model: Model, trail: readonly Crumb[] = []) {
+    this.trail = trail;
     this.graph = model.get("graph");
     this.follower = new Follower(model, (delta) => this.note(delta));
     this.streams = new Streams(this);
     this.forms = new Forms(this);
-    this.panels = [new RunBar(this), new Graph(this), this.forms, new Errors(), this.streams, new Answers(), new Result()];
-    this.root = html("div", { class: "tf tf-live", role: "region", "aria-label": `Chain ${this.graph.chain}`,
+    this.details = new Details(this, () => this.closed());
+    const [graph, timeline] = [new Graph(this), new Timeline(this)];
+    this.panels = [new RunBar(this, graph.root, timeline), graph, timeline, this.forms, this.details, new Errors(this), this.streams,
+      new Answers(), new Result()];
+    this.root = html("div", { class: trail.length ? "tf tf-live tf-nested" : "tf tf-live", role: "region",
+      "aria-label": [...trail.map(({ name }) => name), `Chain ${this.graph.chain}`].join(", "),
       "data-lm-suppress-shortcuts": "true" }, ...this.panels.map((panel) => panel.root), this.spoken);
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
@@ -55,7 +64,14 @@ export class View implements Context {
   }
 
   open(node: string): void {
-    this.forms.reveal((unit) => nodeOf(unit) === node) || this.streams.reveal(node);
+    this.details.show(node, false);
+    this.streams.leaveOut(node);
+    this.forms.reveal((unit) => nodeOf(unit) === node) || this.details.show(node, true);
+  }
+
+  nest(model: Model, unit: string): Nested {
+    const show = () => (this.root.scrollIntoView({ block: "nearest" }), this.root.querySelector<HTMLElement>(".tf-chain")?.focus());
+    return new View(model, [...this.trail, { name: this.graph.chain, show }, { name: unit, show: () => this.details.show(unit, true) }]);
   }
 
   announce(text: string): void {
@@ -72,6 +88,12 @@ export class View implements Context {
     if (this.saying) clearTimeout(this.saying);
     for (const panel of this.panels) panel.close?.();
     this.follower.stop();
+  }
+
+  /** The panel of a node was closed: back to the node. */
+  private closed(): void {
+    this.streams.leaveOut(null);
+    this.root.querySelector<HTMLElement>(".tf-canvas [tabindex='0']")?.focus({ preventScroll: true });
   }
 
   /** Draws at once, or soon if drawing takes its time: a slow page falls back in frames, not behind. */

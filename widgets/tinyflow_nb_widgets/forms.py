@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 def waiting_forms(state: ChainState) -> list[dict[str, Any]]:
     """The open forms of a run. `key` changes when the same unit asks anew."""
-    return [_form(state, unit, node) for unit, node in state.waiting().items()]
+    return [form_of(state, unit, node) for unit, node in state.waiting().items()]
 
 
-def _form(state: ChainState, unit: str, node: NodeState) -> dict[str, Any]:
+def form_of(state: ChainState, unit: str, node: NodeState) -> dict[str, Any]:
+    """What one unit asks."""
     asked = node.waiting_for or {}
     return {
         "key": f"{state.id}/{state.generation}/{unit}/{node.round}/{node.attempts}",

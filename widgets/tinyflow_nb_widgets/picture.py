@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinyflow_nb.model.status import Status
+from tinyflow_nb_widgets.detail import failure
 from tinyflow_nb_widgets.icons import MARKS, icon_of
 from tinyflow_nb_widgets.layered import CAPTION_SIZE, NAME_LEFT, NAME_RIGHT, NAME_SIZE, Layout
 from tinyflow_nb_widgets.text import NODE_WORDS, RUN_WORDS, duration, error_line, printable, shorten
@@ -74,13 +75,20 @@ def run_picture(definition: ChainDefinition, state: ChainState | None) -> dict[s
     if state is None:
         return {"id": "", "chain": definition.short_ref, "status": Status.READY.value,
                 "word": RUN_WORDS[Status.READY], "started_at": None, "finished_at": None,
-                "error": None, "result": None}  # fmt: skip
+                "error": None, "result": None, "tokens": []}  # fmt: skip
     return {
         "id": state.id, "chain": state.chain, "status": state.status.value,
         "word": RUN_WORDS[state.status], "started_at": state.created_at or None,
         "finished_at": state.finished_at, "error": error_picture(definition, state),
-        "result": state.result if state.status is Status.SUCCEEDED else None,
+        "result": state.result if state.status is Status.SUCCEEDED else None, "tokens": _tokens(state),
     }  # fmt: skip
+
+
+def _tokens(state: ChainState) -> list[int]:
+    """Of all its nodes, those of chains below too: into models and out of them; [] if none were reported."""
+    used = [unit.usage for unit in state.units() if unit.usage]
+    counts = [sum(int(u.get(name) or 0) for u in used) for name in ("input_tokens", "output_tokens")]
+    return counts if any(counts) else []
 
 
 def error_picture(definition: ChainDefinition, state: ChainState) -> dict[str, Any] | None:
@@ -90,21 +98,8 @@ def error_picture(definition: ChainDefinition, state: ChainState) -> dict[str, A
         return None
     id = str(error.get("node") or "")
     node = state.nodes.get(id)
-    detail = (node.error if node else None) or error
-    line = int(error.get("line") or detail.get("line") or 0)
-    source = definition.source.splitlines()
-    return {
-        "title": error_line(error), "message": str(error.get("message") or ""), "node": id,
-        "attempt": int(error.get("attempt") or detail.get("attempt") or 0), "line": line,
-        "code": source[line - 1].strip() if 0 < line <= len(source) else "",
-        "traceback": _text(detail.get("traceback")), "answer": _text(detail.get("answer")),
-    }  # fmt: skip
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return "\n".join(str(line).rstrip("\n") for line in value)
-    return str(value or "")
+    told = failure(definition, {**((node.error if node else None) or {}), **error})
+    return {**told, "node": id} if told else None
 
 
 def elapsed(picture: dict[str, Any]) -> str:

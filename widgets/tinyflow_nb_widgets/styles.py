@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 _STATIC = Path(__file__).parent / "static"
-_LIVE = ("view", "stage", "forms", "contrast")
+_LIVE = ("view", "stage", "forms", "details", "timeline", "contrast")
 """A sheet for each part of the live view, after the graph's own."""
 
 Scheme = Literal["auto", "light", "dark"]
@@ -36,3 +36,9 @@ def live_css() -> str:
 def read(name: str) -> str:
     """A sheet of `static`."""
     return (_STATIC / f"{name}.css").read_text(encoding="utf-8")
+
+
+@cache
+def board_css() -> str:
+    """What the boards need: the forms, and their own."""
+    return graph_css() + "".join(map(read, ("view", "forms", "contrast", "board")))

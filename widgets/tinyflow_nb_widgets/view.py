@@ -9,17 +9,20 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tinyflow_nb.errors import TinyflowError
+from tinyflow_nb.errors import InvalidOperation, TinyflowError
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import node_of
+from tinyflow_nb_widgets.below import Below
+from tinyflow_nb_widgets.detail import unit_detail
 from tinyflow_nb_widgets.flusher import Flushed, flusher
 from tinyflow_nb_widgets.follow import follow
 from tinyflow_nb_widgets.forms import answers, input_form, waiting_forms
 from tinyflow_nb_widgets.html import render_fragment, render_text
 from tinyflow_nb_widgets.layered import layout
 from tinyflow_nb_widgets.picture import graph_picture, node_picture, run_picture
+from tinyflow_nb_widgets.spans import Span, Spans
 from tinyflow_nb_widgets.streams import Streams
 from tinyflow_nb_widgets.svg import render_svg
 from tinyflow_nb_widgets.widget import ChainWidget
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 Action = dict[str, Any]
+Question = dict[str, Any]
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 SNAPSHOT_SECONDS = 1.0
 """A tab that is opened while a run streams is at most this far behind, and then catches up."""
@@ -44,20 +48,32 @@ class RunView:
     "answer", "answer_id"}, {"type": "start", "inputs"}, {"type": "stop"} or {"type": "retry"}. It
     returns {"ok": bool, "error": str, "fields": {name: message}}, the last two if it refuses; a
     TinyflowError it raises counts as a refusal.
+
+    `on_question` is called the same way for what only the engine knows: {"type": "prompt", "unit"}, whose
+    answer is {"messages": [{"role", "content"}, ...]}, and {"type": "page"}: {"html": str}. `open_below`
+    gives the view of the chain below a unit, on the wire it is given; it may raise a TinyflowError.
     """
 
     def __init__(
         self, definition: ChainDefinition, state: ChainState | None = None, *,
         on_action: Callable[[Action], dict[str, Any]],
+        on_question: Callable[[Question], dict[str, Any]] | None = None,
+        open_below: Callable[[str, Below], RunView] | None = None, wire: Below | None = None,
     ) -> None:  # fmt: skip
         self.definition = definition
         self.rendered = threading.Event()
         """Whether a front end has drawn it."""
         self._on_action = on_action
+        self._on_question = on_question
+        self._open_below = open_below
+        self._below: dict[str, RunView] = {}
+        self._nested = wire is not None
         self._state = state
         self._streams = Streams()
         self._input_form: dict[str, Any] | None = None
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        """Held while the state changes: questions look at it from threads of their own."""
         self._inbox: list[Event | ChainState] = []
         self._replies: list[dict[str, Any]] = []
         self._acted: dict[str, dict[str, Any] | None] = {}
@@ -69,11 +85,19 @@ class RunView:
         self._nodes = {n.id: n for n in definition.nodes}
         self._form_asked = False
         self._snapshot_behind, self._snapshot_at = False, time.monotonic()
-        self.widget = ChainWidget(graph=graph_picture(definition, layout(definition)))
+        self._spans = Spans(definition)
+        self._spans_sent: dict[str, list[Span]] = {}
+        graph = graph_picture(definition, layout(definition))
+        self.widget: ChainWidget | Below
+        if wire is None:
+            self.widget = ChainWidget(graph=graph)
+            self.widget.answer_while_busy()
+            self.widget.on_msg(self._on_message)
+        else:
+            self.widget = wire
+            self.widget.graph = graph
         self._sent = self._picture(self._nodes)
         self.widget.snapshot = self._snapshot()
-        self.widget.answer_while_busy()
-        self.widget.on_msg(self._on_message)
 
     # ---- what the kernel tells the view
 
@@ -110,13 +134,14 @@ class RunView:
 
         A failed run keeps its live view for `RETRY_SECONDS`; a retry keeps it for good.
         """
-        self._final = True
+        self._final = not self._nested
         flusher.wake(self)
 
     def mimebundle(self, final: bool) -> dict[str, Any]:
         """What a notebook is given: while live the widget, with a picture that never varies for
         those who can't show it; in the end the last picture, result and texts."""
         if not final:
+            assert isinstance(self.widget, ChainWidget), "a view in a view is no output of its own"
             svg = render_svg(self.definition)
             count = len(self.definition.nodes)
             return {
@@ -152,7 +177,44 @@ class RunView:
                 self._acted.setdefault(id, None)
             if not again:
                 threading.Thread(target=self._act, args=(id, action), daemon=True).start()
+        elif kind == "ask" and isinstance(content.get("question"), dict):
+            asked = (str(content.get("id")), content["question"])
+            threading.Thread(target=self._reply, args=asked, daemon=True).start()
+        elif kind == "below" and (below := self._below.get(str(content.get("unit")))) is not None:
+            below._on_message(below.widget, content.get("content"), buffers)
         flusher.wake(self)
+
+    def _reply(self, id: str, question: Question) -> None:
+        """Every question is answered, if only by saying that it can't be."""
+        reply: dict[str, Any] = {"type": "reply", "id": id, "ok": True, "error": "", "answer": None}
+        try:
+            reply["answer"] = self._answer(question)
+        except TinyflowError as error:
+            reply |= {"ok": False, "error": str(error)}
+        except Exception as error:  # noqa: BLE001 - the reader who asked is told
+            _log.exception("the question %s could not be answered", question.get("type"))
+            reply |= {"ok": False, "error": f"{type(error).__name__}: {error}"}
+        with self._lock:
+            self._replies.append(reply)
+        flusher.wake(self)
+
+    def _answer(self, question: Question) -> Any:
+        unit = str(question.get("unit") or "")
+        match question.get("type"):
+            case "node":
+                with self._reading:
+                    found = unit_detail(self.definition, self._known_state(), unit)
+                if found is None:
+                    raise InvalidOperation(f"the run has no {unit}")
+                return found
+            case "below" if self._open_below is not None:
+                view = self._open_below(unit, Below(lambda: self.widget, unit))
+                self._below[unit] = view
+                return {"graph": view.widget.graph, "snapshot": view.widget.snapshot}
+            case _ if self._on_question is not None:
+                return self._on_question(question)
+            case other:
+                raise InvalidOperation(f"nothing here knows {other}")
 
     def _act(self, id: str, action: Action) -> None:
         try:
@@ -182,7 +244,8 @@ class RunView:
         for reply in replies:
             self.widget.send(reply)
         messages = len(replies)
-        delta = self._take(inbox)
+        with self._reading:
+            delta = self._take(inbox)
         if delta:
             self._seq += 1
             self.widget.send({"type": "delta", "seq": self._seq, "now": time.time(), **delta})
@@ -226,6 +289,7 @@ class RunView:
         """Apply what came in; returns what changed for a reader."""
         said = _Said()
         moved: set[str] = set()
+        spanned: set[str] = set()
         for item in inbox:
             if isinstance(item, ChainState):
                 if self._state is None or not self._state.id or item.seq >= self._state.seq:
@@ -237,7 +301,11 @@ class RunView:
                 state = self._known_state()
                 follow(state, item, self.definition.results())
                 moved.update([node_of(item.node)] if item.node else state.nodes)
+                spanned |= self._spans.take(item)
         delta = self._changed(moved) if moved or self._form_asked else {}
+        if spanned:
+            delta["spans"] = {unit: [dict(span) for span in self._spans.units[unit]] for unit in spanned}
+            self._spans_sent |= delta["spans"]
         if said.texts:
             delta["text"] = said.texts
         return delta
@@ -273,7 +341,7 @@ class RunView:
 
     def _snapshot(self) -> dict[str, Any]:
         streams = {unit: stream.to_dict() for unit, stream in self._streams.units.items()}
-        return {"seq": self._seq, "streams": streams, **self._sent}
+        return {"seq": self._seq, "streams": streams, "spans": self._spans_sent, **self._sent}
 
 
 class _Said:

@@ -1,0 +1,74 @@
+"""The timeline as HTML that needs no script: what ran when, waiting apart from running."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from tinyflow_nb.model.trigger import node_of
+from tinyflow_nb_widgets.spans import Span, spans_of
+from tinyflow_nb_widgets.text import NODE_WORDS, duration, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tinyflow_nb.model.definition import ChainDefinition
+    from tinyflow_nb.model.events import Event
+    from tinyflow_nb.model.state import ChainState
+
+_WORDS = {"wait": "waited", "run": "ran", "ask": "waited for an answer"}
+_MOST_ROWS = 200
+_TICKS = 6
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
+
+
+def render_timeline(definition: ChainDefinition, state: ChainState, events: Iterable[Event] = ()) -> str:
+    """A row for each unit, in the order they began; "" if nothing has begun."""
+    units = sorted(spans_of(definition, state, events).items(), key=lambda item: item[1][0]["began"])
+    if not units:
+        return ""
+    begin = min(state.created_at or units[0][1][0]["began"], units[0][1][0]["began"])
+    ends = [span["ended"] or span["began"] for _, spans in units for span in spans]
+    length = max(*ends, state.finished_at or begin, begin + 0.1) - begin
+    rows = "".join(_row(unit, spans, state, begin, length) for unit, spans in units[:_MOST_ROWS])
+    key = "".join(f"<span class='tf-swatch tf-{kind}'>{words}</span>" for kind, words in _WORDS.items())
+    return (
+        f"<div class='tf-timeline'><div class='tf-legend'>{key}</div>"
+        f"<div class='tf-scale'>{_scale(length)}</div><div class='tf-gantt'>{rows}</div></div>"
+    )
+
+
+def _row(unit: str, spans: list[Span], state: ChainState, begin: float, length: float) -> str:
+    node = state.nodes.get(node_of(unit))
+    status, word = (node.status.value, NODE_WORDS[node.status]) if node else ("READY", "")
+    name = escape(printable(unit))
+    bars = "".join(_bar(span, begin, length) for span in spans)
+    worked = sum((s["ended"] or s["began"]) - s["began"] for s in spans if s["kind"] == "run")
+    where = f" on {escape(printable(node.worker))}" if node and node.worker else ""
+    kind = "tf-row" if unit == node_of(unit) else "tf-row tf-sub"
+    return (
+        f"<div class='{kind}' data-status='{status}'><span class='tf-rowname' title='{name}, {word}{where}'>"
+        f"<span>{name}</span></span><span class='tf-track'>{bars}</span>"
+        f"<span class='tf-took'>{duration(worked) if worked else ''}</span></div>"
+    )
+
+
+def _bar(span: Span, begin: float, length: float) -> str:
+    ended = span["ended"] or begin + length
+    title = f"{_WORDS[span['kind']]} {duration(ended - span['began'])}"
+    if span["error"]:
+        title = f"attempt {span['attempt']} {title}: {span['error']}"
+    broken = " tf-broken" if span["error"] else ""
+    left, width = 100 * (span["began"] - begin) / length, 100 * (ended - span["began"]) / length
+    return (
+        f"<span class='tf-span tf-{span['kind']}{broken}' title='{escape(printable(title))}' "
+        f"style='left:{left:.2f}%;width:{width:.2f}%'></span>"
+    )
+
+
+def _scale(length: float) -> str:
+    step = next((s for s in _STEPS if length / s <= _TICKS), length / _TICKS)
+    marks = [step * n for n in range(int(length / step) + 1)]
+    return "".join(
+        f"<span style='left:{100 * at / length:.2f}%'>{duration(at) if at else '0'}</span>" for at in marks
+    )

@@ -1,0 +1,55 @@
+"""Pieces of static HTML; all that comes from a chain is escaped here."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from tinyflow_nb_widgets.text import printable, readable
+
+_MOST_ROWS = 100
+
+
+def text(value: object) -> str:
+    return escape(printable(str(value)))
+
+
+def pre(words: str, kind: str = "") -> str:
+    return f"<pre class='tf-pre {kind}'>{text(words)}</pre>"
+
+
+def section(title: str, body: str) -> str:
+    """ "" without a body."""
+    return f"<section><h2>{title}</h2>{body}</section>" if body else ""
+
+
+def folded(title: str, body: str, *, open: bool = False) -> str:
+    """One click away; "" without a body. The title is escaped already."""
+    return f"<details{' open' if open else ''}><summary>{title}</summary>{body}</details>" if body else ""
+
+
+def value_html(value: Any) -> str:
+    """Rows as a table, text as it is, anything else as JSON."""
+    if _is_rows(value):
+        return _table(value)
+    return pre(readable(value), "" if isinstance(value, str) else "tf-code")
+
+
+def _is_rows(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(row, dict) for row in value)
+        and not any(isinstance(cell, dict | list) for row in value for cell in row.values())
+    )
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    head = "".join(f"<th>{text(name)}</th>" for name in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{text(readable(row[c])) if c in row else ''}</td>" for c in columns) + "</tr>"
+        for row in rows[:_MOST_ROWS]
+    )
+    more = f"<p class='tf-note'>{len(rows) - _MOST_ROWS} rows more</p>" if len(rows) > _MOST_ROWS else ""
+    return f"<div class='tf-rows'><table><tr>{head}</tr>{body}</table></div>{more}"
