@@ -71,11 +71,19 @@ async def pin_all(
     """
     if not chain_nodes(definition):
         return {}
-    walk = _Walk(registry.submit, local)
-    problems = await walk.visit(definition, chain, ())
-    if problems:
-        raise DefinitionError(problems, chain)
-    return walk.pins
+    while True:
+        epoch = (await registry.index()).epoch
+        walk = _Walk(registry.submit, local)
+        try:
+            problems = await walk.visit(definition, chain, ())
+        except CycleError:
+            if registry.epoch == epoch:
+                raise
+            continue  # others published meanwhile: it may be of two halves that never were together
+        if registry.epoch == epoch:
+            if problems:
+                raise DefinitionError(problems, chain)
+            return walk.pins
 
 
 async def call_problems(
@@ -88,14 +96,31 @@ async def call_problems(
     problems: list[Problem] = []
     for node in chain_nodes(definition):
         try:
-            problems += await walk.call(definition, node, chain, (chain,))
+            call = await walk.look(definition, node, chain)
+            if call.child is not None:
+                await walk.visit(call.child, call.chain, (chain,))
         except CycleError as e:
             problems.append(Problem(node.line, 1, f"{node.id!r}: {e}"))
+        else:
+            problems += walk.told(call)
     return problems
 
 
+class _Call(NamedTuple):
+    """What a chain node comes to."""
+
+    node: NodeDefinition
+    chain: str
+    """The one it calls, as it is named."""
+    child: ChainDefinition | None
+    """None if there is none such."""
+    problems: list[Problem]
+    """Of the call itself."""
+
+
 class _Walk:
-    """Down all that is called, each chain once."""
+    """Down all that is called, each chain once. Not by recursion: what is published may go deeper than
+    Python's stack."""
 
     def __init__(self, find: Callable[[Chain], Awaitable[Resolved]], local: Mapping[str, LocalChain]) -> None:
         self.pins: dict[str, Pin] = {}
@@ -104,34 +129,39 @@ class _Walk:
         self._problems: dict[str, list[Problem]] = {}
         """Of the chains that were visited."""
 
-    async def visit(self, definition: ChainDefinition, chain: str, path: tuple[str, ...]) -> list[Problem]:
-        """What is wrong with a chain's calls. Raises CycleError, NotTrusted."""
-        if chain in path:
-            raise CycleError([*path[path.index(chain) :], chain])
-        if chain not in self._problems:
-            problems: list[Problem] = []
-            for node in chain_nodes(definition):
-                problems += await self.call(definition, node, chain, (*path, chain))
-            self._problems[chain] = problems
+    async def visit(self, definition: ChainDefinition, chain: str, above: tuple[str, ...]) -> list[Problem]:
+        """What is wrong with a chain's calls, and with all below. Raises CycleError, NotTrusted."""
+        path = list(above)
+        calls: dict[str, list[_Call]] = {}
+        todo: list[tuple[ChainDefinition | None, str]] = [(definition, chain)]
+        while todo:
+            at, name = todo.pop()
+            if at is None:  # all below it is done
+                self._problems[path.pop()] = [p for call in calls[name] for p in self.told(call)]
+            elif name in path:
+                raise CycleError([*path[path.index(name) :], name])
+            elif name not in self._problems:
+                path.append(name)
+                calls[name] = [await self.look(at, node, name) for node in chain_nodes(at)]
+                todo.append((None, name))
+                todo += [(call.child, call.chain) for call in reversed(calls[name]) if call.child]
         return self._problems[chain]
 
-    async def call(
-        self, definition: ChainDefinition, node: NodeDefinition, chain: str, path: tuple[str, ...]
-    ) -> list[Problem]:
-        """What is wrong with one chain node, and with all below it. Raises CycleError, NotTrusted."""
-        ref = str(node.options["ref"])
+    async def look(self, definition: ChainDefinition, node: NodeDefinition, chain: str) -> _Call:
+        """What a chain node calls. Raises NotTrusted."""
         try:
-            key, pin, child = await self._meant(ref, chain)
+            key, pin, child = await self._meant(str(node.options["ref"]), chain)
         except UnknownChain as e:
-            return [Problem(node.line, 1, f"{node.id!r}: {e}")]
+            return _Call(node, "", None, [Problem(node.line, 1, f"{node.id!r}: {e}")])
         self.pins[key] = pin
-        below = await self.visit(child, pin.chain, path)
-        return [
-            *check_call(definition, node, child, pin.chain),
-            *(
-                Problem(node.line, 1, f"{node.id!r} calls {pin.chain}, line {p.line}: {p.message}", p.hint)
-                for p in below
-            ),
+        return _Call(node, pin.chain, child, list(check_call(definition, node, child, pin.chain)))
+
+    def told(self, call: _Call) -> list[Problem]:
+        """What is wrong with a call, and with what it calls, which was visited; at the node's line."""
+        node = call.node
+        return call.problems + [
+            Problem(node.line, 1, f"{node.id!r} calls {call.chain}, line {p.line}: {p.message}", p.hint)
+            for p in self._problems.get(call.chain, ())
         ]
 
     async def _meant(self, ref: str, chain: str) -> tuple[str, Pin, ChainDefinition]:

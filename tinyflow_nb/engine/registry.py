@@ -44,6 +44,11 @@ class Registry:
         self._index.apply(entries[self._index.epoch - known :])  # somebody else here may have been faster
         return self._index
 
+    @property
+    def epoch(self) -> int:
+        """Of the registry as it was looked at last."""
+        return self._index.epoch
+
     async def log(self) -> list[RegistryEntry]:
         """Everything that happened to the published chains, oldest first."""
         return await self._store.log()
