@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import sys
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from tinyflow_nb.cli.chains import chains
 from tinyflow_nb.cli.cleanup import cleanup, delete
 from tinyflow_nb.cli.common import (
     FAILED,
@@ -44,7 +46,6 @@ from tinyflow_nb.errors import (
     ResumeError,
     SettingsError,
     StoreError,
-    UnknownChain,
 )
 from tinyflow_nb.language import parse
 from tinyflow_nb.model.definition import ChainDefinition
@@ -59,6 +60,7 @@ app = typer.Typer(
 )
 app.add_typer(services, name="services")
 app.add_typer(trust, name="trust")
+app.add_typer(chains, name="chains")
 app.command()(worker)
 app.command()(doctor)
 app.command()(monitor)
@@ -348,28 +350,6 @@ def publish(
 
     async def act(executor: ChainExecutor) -> None:
         definition = await executor.definition(chain_of(str(file)))
-        out.print(Text(await executor.publish(definition)))
-
-    with_executor(store, act)
-
-
-@app.command()
-def chains(
-    name: Annotated[str, typer.Argument(help="Every version of this one.")] = "",
-    store: Store = "",
-    as_json: AsJson = False,
-) -> None:
-    """The published chains, or the versions of one."""
-
-    async def act(executor: ChainExecutor) -> None:
-        found = await executor.chains(name or None)
-        if name and not found:
-            raise UnknownChain(f"no chain {name!r} is published here; `chains` lists those there are")
-        for p in found:
-            if as_json:
-                say(p._asdict())
-            else:
-                mark = " (current)" if name and p.current else ""
-                out.print(Text(f"{p.name}@{p.version}  #{p.hash[:8]}  {since(p.at, None)} ago{mark}"))
+        out.print(Text(await executor.publish(definition, who=getpass.getuser(), origin=str(file.resolve()))))
 
     with_executor(store, act)
