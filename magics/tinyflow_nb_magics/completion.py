@@ -1,4 +1,4 @@
-"""Completion on the magics' lines: flags, commands, chains, runs, inputs."""
+"""Completion on the magics' lines - flags, commands, chains, runs, inputs - and in a cell's `@chain("`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,48 @@ from tinyflow_nb_magics.session import get_session
 _LINE = re.compile(r"^(?:[\w., ]+=\s*)?\s*(%%?)tinyflow[ \t]+(.*)$")
 _TOP_LEVEL = re.compile(r"^([A-Za-z_]\w*)\s*:", re.MULTILINE)
 _OF_RUNS = ("attach", "show", "resume", "stop", "retry", "trust")
-_OF_CHAINS = ("run", "show", "publish", "history", "runs", "trust")
+_CHAIN = re.compile(r"""@chain\(\s*["']([\w@-]*)$""")
+_OF_CELLS = ("run", "show", "publish", "runs", "trust")
+_OF_CHAINS = (
+    "run",
+    "show",
+    "chains",
+    "history",
+    "label",
+    "unlabel",
+    "deprecate",
+    "unpublish",
+    "runs",
+    "trust",
+)
+_OF_SEVERAL = ("diff", "export")
 RUNS_OFFERED = 50
+CHAINS_OFFERED = 200
 
 
 def complete(shell: Any, context: Any) -> dict[str, Any]:
     """What fits at the cursor; on other lines nothing."""
+    called = _CHAIN.search(context.text_until_cursor)
+    if called is not None and context.full_text.startswith("%%tinyflow"):
+        return _offer(context, called[1], [*_handles(shell), *_published(called[1])])
     found = _LINE.match(context.text_until_cursor)
     if found is None:
         return {"completions": []}
     words = found[2].split()
     typed = "" if not words or found[2][-1:].isspace() else words.pop()
-    offered = _on_cell(shell, context, words) if found[1] == "%%" else _on_line(shell, words)
+    on_cell = found[1] == "%%"
+    return _offer(
+        context, typed, _on_cell(shell, context, words) if on_cell else _on_line(shell, words, typed)
+    )
+
+
+def _offer(context: Any, typed: str, offered: Iterable[str]) -> dict[str, Any]:
     # IPython replaces its own token, which may be the end of the word only: `-i no` in `--no`.
     behind = len(typed) - len(context.token) if typed.endswith(context.token) else 0
     completions = [
-        SimpleCompletion(text=text[behind:], type="tinyflow") for text in offered if text.startswith(typed)
+        SimpleCompletion(text=text[behind:], type="tinyflow")
+        for text in dict.fromkeys(offered)
+        if text.startswith(typed)
     ]
     return {"completions": completions, "suppress": True, "ordered": True}
 
@@ -47,7 +73,7 @@ def _on_cell(shell: Any, context: Any, words: list[str]) -> list[str]:
     return inputs if words[-1] == "-i" else [*inputs, *flags]
 
 
-def _on_line(shell: Any, words: list[str]) -> list[str]:
+def _on_line(shell: Any, words: list[str], typed: str) -> list[str]:
     if not words:
         return list(COMMANDS)
     command, rest = words[0], words[1:]
@@ -57,11 +83,13 @@ def _on_line(shell: Any, words: list[str]) -> list[str]:
     if command == "resume" and rest:
         return [*(f"{name}=" for name in _form_fields(rest[0])), *flags]
     names: list[str] = []
-    if command in _OF_CHAINS:
-        names += [*_handles(shell), *_published()]
+    if command in _OF_CELLS:
+        names += _handles(shell)
+    if command in (*_OF_CHAINS, *_OF_SEVERAL):
+        names += _published(typed)
     if command in _OF_RUNS:
         names += [*_handles(shell), *_runs(command)]
-    return [*dict.fromkeys(names), *flags] if not rest else flags
+    return [*names, *flags] if not rest or command in _OF_SEVERAL else flags
 
 
 def _expects_inputs(words: list[str]) -> bool:
@@ -81,12 +109,21 @@ def _inputs(shell: Any, name: str) -> Iterable[str]:
     return [i.name for i in handle.definition.inputs] if isinstance(handle, ChainHandle) else []
 
 
-def _published() -> list[str]:
+def _published(typed: str) -> list[str]:
+    """Names; behind `name@` its labels and versions."""
     session = get_session()
     try:
-        return [p.name for p in session.call(session.executor.chains())]
+        names = session.call(session.executor.registry_index()).names
     except TinyflowError:
         return []  # a store that can't be read is said when a command uses it
+    name, at, _ = typed.partition("@")
+    if not at:
+        fitting = sorted(n for n, found in names.items() if found.current and n.startswith(typed))
+        return fitting[:CHAINS_OFFERED]
+    if name not in names:
+        return []
+    found = names[name]
+    return [f"{name}@{one}" for one in (*sorted(found.labels), *sorted(found.versions, reverse=True))]
 
 
 def _runs(command: str) -> list[str]:

@@ -217,3 +217,25 @@ def test_16_the_parent_s_view_asks_the_child_s_form(notebook: Notebook, session:
     assert view._on_action({"type": "resume", "unit": form["unit"], "answer": "yes", "answer_id": "1"})["ok"]
     assert notebook.ok("await user.last").value == "in short: yes"
     assert forms(0) == []
+
+
+def test_completion_offers_cells_names_versions_and_labels(notebook: Notebook) -> None:
+    cell = "%%tinyflow user\n@chain("
+    for size in (1, 2):
+        notebook.ok(DOC.format(size=size))
+        notebook.ok("%tinyflow publish doc")
+    notebook.ok("%tinyflow label doc@1 prod")
+    notebook.ok("del doc")
+    notebook.ok(ASK)
+    assert notebook.complete(f'{cell}"') == [f'{cell}"ask', f'{cell}"doc']
+    assert notebook.complete(f"{cell}'d") == [f"{cell}'doc"]
+    assert notebook.complete(f'{cell}"doc@') == [f'{cell}"doc@{v}' for v in ("prod", "2", "1")]
+    assert notebook.complete(f'{cell}"doc@p') == [f'{cell}"doc@prod']
+    assert notebook.complete(f'{cell}"nothing@') == []
+    assert notebook.complete('@chain("d') == [], "only a chain's cell is ours"
+    for command in ("show", "chains", "history", "deprecate", "unpublish", "label"):
+        assert notebook.complete(f"%tinyflow {command} do") == [f"%tinyflow {command} doc"]
+    assert notebook.complete("%tinyflow diff doc@1 doc@2") == ["%tinyflow diff doc@1 doc@2"]
+    assert notebook.complete("%tinyflow unlabel doc@p") == ["%tinyflow unlabel doc@prod"]
+    assert notebook.complete("%tinyflow export doc d") == ["%tinyflow export doc doc"]
+    assert notebook.complete("%tinyflow label doc@1 d") == []
