@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb.trust import is_signer
 from tinyflow_nb_magics.arguments import add_pair, did_you_mean, read_arguments
+from tinyflow_nb_magics.boards import inbox, runs_board
 from tinyflow_nb_magics.called import Called
 from tinyflow_nb_magics.chain_commands import CHAIN_COMMANDS
 from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
@@ -15,13 +16,14 @@ from tinyflow_nb_magics.connection import connection, examined
 from tinyflow_nb_magics.help import CHEAT_SHEET, COMMAND_FLAGS, COMMANDS, HELP, LONG_HELP, NOT_YET
 from tinyflow_nb_magics.inputs import read_inputs, read_value
 from tinyflow_nb_magics.magic_line import MagicError, Word
+from tinyflow_nb_magics.metrics_view import MetricsView
 from tinyflow_nb_magics.run_handle import RunHandle
-from tinyflow_nb_magics.session import Session, get_session
-from tinyflow_nb_magics.tables import Table, moment
+from tinyflow_nb_magics.session import get_session
+from tinyflow_nb_magics.tables import Table
 from tinyflow_nb_magics.trusting import trust_chain, trust_signer
 
 if TYPE_CHECKING:
-    from tinyflow_nb.model.state import ChainState
+    pass
 
 LISTED = 20
 
@@ -101,16 +103,7 @@ def _runs(called: Called) -> Table:
     if not limit.isdecimal() or not int(limit):
         raise MagicError(f"-n takes a number from 1, not {limit!r}")
     status = _status(called.arguments.value("--status"))
-    work = called.session.executor.runs(chain=chain, status=status, limit=int(limit))
-    rows = []
-    for run in called.session.call(work).runs:
-        note = run.error.partition("\n")[0]
-        if run.waiting:
-            note = "waits for an answer"
-        if run.orphaned:
-            note = f"orphaned: %tinyflow attach {run.id} continues it"
-        rows.append((run.id, run.chain, str(run.status), moment(run.created_at), note))
-    return Table(("run", "chain", "status", "started", ""), rows, "No runs.")
+    return runs_board(called.session, chain, status, int(limit))
 
 
 def _status(text: str) -> str:
@@ -125,23 +118,12 @@ def _status(text: str) -> str:
 
 def _waiting(called: Called) -> Table:
     called.nothing()
-    rows = []
-    for state, node in called.session.call(called.session.executor.waiting()):
-        form = node.waiting_for or {}
-        fields = ", ".join((form.get("schema") or {}).get("properties") or ()) or "one value"
-        chain = called.session.call(_chains_down(called.session, state, node.id))
-        rows.append((state.id, chain, node.id, str(form.get("message") or ""), fields))
-    return Table(("run", "chain", "node", "question", "takes"), rows, "Nothing waits for an answer.")
+    return inbox(called.session)
 
 
-async def _chains_down(session: Session, state: ChainState, path: str) -> str:
-    """The chains from a run's own down to the one that asks: `support@3 > doc@2`."""
-    chains, run_id = [state.chain], state.id
-    *units, _ = path.split("/")
-    for unit in units:
-        run_id, _ = await session.below(run_id, f"{unit}/")
-        chains.append((await session.executor.state(run_id)).chain)
-    return " > ".join(chains)
+def _metrics(called: Called) -> MetricsView:
+    called.nothing()
+    return MetricsView(called.session.call(called.session.executor.metrics()))
 
 
 def _resume(called: Called) -> None:
@@ -208,6 +190,6 @@ def _trust(called: Called) -> None:
 
 _COMMANDS: dict[str, Callable[[Called], Any]] = {
     "connect": _connect, "doctor": _doctor,
-    "run": _run, "attach": _attach, "runs": _runs, "waiting": _waiting,
+    "run": _run, "attach": _attach, "runs": _runs, "waiting": _waiting, "metrics": _metrics,
     "resume": _resume, "stop": _stop, "retry": _retry, "trust": _trust, **CHAIN_COMMANDS,
 }  # fmt: skip

@@ -96,8 +96,7 @@ def run_view(
                 case other:
                     return {"ok": False, "error": f"nothing here can {other}"}
         except TinyflowError as error:
-            fields = error.fields if isinstance(error, ResumeError) else ()
-            return {"ok": False, "error": str(error), "fields": {f: _about(f, str(error)) for f in fields}}
+            return refusal(error)
         return {"ok": True}
 
     def answer(question: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +145,12 @@ def page_of(session: Session, run_id: str) -> str:
     state = session.call(executor.state(run_id))
     definition = session.call(executor.registry.get(state.definition_hash))
     return render_html(definition, state, events=session.call(executor.recorded(run_id)))
+
+
+def refusal(error: TinyflowError) -> dict[str, Any]:
+    """What a page is told of an action that was refused."""
+    fields = error.fields if isinstance(error, ResumeError) else ()
+    return {"ok": False, "error": str(error), "fields": {f: _about(f, str(error)) for f in fields}}
 
 
 def _about(field: str, message: str) -> str:

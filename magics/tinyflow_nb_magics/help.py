@@ -27,8 +27,9 @@ COMMANDS = {
     "run": ("NAME[@N] -i k=v", "start a run of a cell's or a published chain"),
     "attach": ("ID", "show a run live, and go on with it here"),
     "show": ("ID | NAME[@N|@label]", "show a run or a chain; executes nothing"),
-    "runs": ("[NAME] [--status S] [-n 20]", "the newest runs"),
-    "waiting": ("", "the open forms"),
+    "runs": ("[NAME] [--status S] [-n 20]", "the runs; each opens to its live view"),
+    "waiting": ("", "the open forms of all runs, to be answered there"),
+    "metrics": ("", "how the runs have been doing: success, times, tokens, backlog"),
     "resume": ("ID k=v ...", "answer a run; --node N if several nodes wait"),
     "stop": ("ID", "end a run"),
     "retry": ("ID", "go on with a failed or stopped run"),
@@ -66,7 +67,7 @@ COMMAND_FLAGS = {
     ),
 }
 
-NOT_YET = ("fork", "metrics", "map")
+NOT_YET = ("fork", "map")
 
 CELL_HELP = "\n".join(
     [

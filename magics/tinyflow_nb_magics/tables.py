@@ -17,11 +17,11 @@ class Table:
         """
         self.head = tuple(head)
         self.rows = [tuple(row) for row in rows]
-        self._empty = empty
+        self.empty = empty
 
     def __repr__(self) -> str:
         if not self.rows:
-            return self._empty
+            return self.empty
         lines = [self.head, *self.rows]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
         return "\n".join(
@@ -31,7 +31,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         if not self.rows:
-            return f"<p>{html.escape(self._empty)}</p>"
+            return f"<p>{html.escape(self.empty)}</p>"
         head = "".join(f'<th style="text-align:left">{html.escape(cell)}</th>' for cell in self.head)
         rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self.rows)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

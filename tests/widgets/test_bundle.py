@@ -31,10 +31,12 @@ def test_the_protocol(node: Path) -> None:
     run(node, "--test", *sorted(Path(__file__).parent.glob("*.test.mjs")))
 
 
-def test_the_committed_module_is_what_the_sources_make(node: Path, static: Path, tmp_path: Path) -> None:
+def test_the_committed_modules_are_what_the_sources_make(node: Path, static: Path, tmp_path: Path) -> None:
     build = SOURCES / "node_modules" / "esbuild"
     if not build.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no esbuild here: make front-end")
-    made = tmp_path / "widget.js"
-    run(node, "build.mjs", made)
-    assert made.read_text() == (static / "widget.js").read_text(), "stale: run make front-end and commit"
+    run(node, "build.mjs", tmp_path)
+    made = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert sorted(made) == ["board.js", "widget.js"]
+    for name, text in made.items():
+        assert text == (static / name).read_text(), f"{name} is stale: run make front-end and commit"
