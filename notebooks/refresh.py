@@ -15,6 +15,8 @@ import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).resolve().parent
+BEFORE = {"user": ["publisher"]}
+"""What is run before in the same store: it publishes what the notebook uses."""
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 
 
@@ -48,6 +50,8 @@ def main(names: list[str]) -> None:
     for path in paths:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["TINYFLOW_STORE"] = f"sqlite:///{folder}/runs.db"  # the kernel inherits it
+            for name in BEFORE.get(path.stem, ()):
+                asyncio.run(execute(HERE / f"{name}.ipynb"))
             nbformat.write(asyncio.run(execute(path)), path)
             print(path.name)
 

@@ -61,7 +61,8 @@ def _history(called: Called) -> Table:
 
 def _diff(called: Called) -> None:
     old, new = called.texts("two versions: NAME@1 NAME@2", "a second version: NAME@1 NAME@2")
-    print(called.session.call(called.session.executor.diff(old, new)) or f"{old} and {new} are the same.")
+    changed = called.session.call(called.session.executor.diff(old, new))
+    print(changed.rstrip() or f"{old} and {new} are the same.")
 
 
 def _publish(called: Called) -> None:

@@ -59,7 +59,7 @@ class RegistryPicture:
         from tinyflow_nb_widgets import render_svg
 
         nodes = tuple(
-            NodeDefinition(id=version.ref, type="chain", description=self._about(version))
+            NodeDefinition(id=version.ref, type=self._caption(version), description=self._about(version))
             for version in self._versions.values()
         )
         edges = tuple(Edge(source=caller, target=called) for caller, called in dict.fromkeys(self.calls))
@@ -67,6 +67,10 @@ class RegistryPicture:
             name="Published chains", description="", nodes=nodes, edges=edges, inputs=(), hash=""
         )  # no chain that could run: its nodes' ids are references
         return render_svg(drawn)
+
+    def _caption(self, version: Version) -> str:
+        """What stands under its name, where a node's type does."""
+        return " ".join([f"@{version.number}", *self._index.labels_of(version)])
 
     def _about(self, version: Version) -> str:
         notes = [f"label {label}" for label in self._index.labels_of(version)]

@@ -12,7 +12,8 @@ import nbformat
 import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-NAMES = ["quickstart", "branches_and_joins", "confirm_and_resume", "streaming_and_tools"]
+NAMES = ["quickstart", "branches_and_joins", "confirm_and_resume", "streaming_and_tools", "publisher", "user"]
+BEFORE = {"user": ["publisher"]}
 CELL_SECONDS = 200
 
 
@@ -23,10 +24,14 @@ def test_every_notebook_is_tested() -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", NAMES)
 def test_outputs_are_as_saved(name: str, tmp_path: Path) -> None:
-    """nbval, strict: every output is compared, but for those the notebook marks itself."""
+    """nbval, strict: every output is compared, but for those the notebook marks itself.
+
+    One that uses what another publishes runs behind it, in the same store.
+    """
+    notebooks = [str(NOTEBOOKS / f"{one}.ipynb") for one in (*BEFORE.get(name, ()), name)]
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", str(NOTEBOOKS / f"{name}.ipynb"),
+            sys.executable, "-m", "pytest", *notebooks,
             "--nbval", "--nbval-current-env",
             "--nbval-sanitize-with", str(Path(__file__).with_name("sanitize.cfg")),
             f"--nbval-cell-timeout={CELL_SECONDS}", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",

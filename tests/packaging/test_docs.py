@@ -16,6 +16,7 @@ from tinyflow_nb_magics.help import CELL_FLAGS, COMMANDS
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
     "README.md", "CONTRIBUTING.md", "docs/tutorial.md", "docs/reference.md", "docs/trust.md",
+    "docs/nesting.md",
     "bench/README.md",
 ]  # fmt: skip
 CELL = re.compile(r"```python\n%%tinyflow (\w+)[^\n]*\n(.*?)```", re.DOTALL)
