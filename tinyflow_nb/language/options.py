@@ -166,13 +166,14 @@ class OptionReader:
 
     def _must_be(self, name: str, value: ast.expr, literal: ast.expr, what: str) -> None:
         if isinstance(literal, ast.JoinedStr):
-            message, hint = f"`{name}=` can't be an f-string", "write names into the expression itself"
+            message, hint = f"{_shown(name)} can't be an f-string", "write names into the expression itself"
+            hint = _EXAMPLES["ref"] if name == "ref" else hint
         elif isinstance(literal, (ast.Constant, ast.List, ast.Dict, ast.Tuple)):
-            message, hint = f"`{name}=` must be {what}", _EXAMPLES.get(name, "")
+            message, hint = f"{_shown(name)} must be {what}", _EXAMPLES.get(name, "")
         elif isinstance(value, ast.Name) and value.id in self.cell.functions:
-            message, hint = f"`{name}=` takes the name as a text", f'write "{value.id}"'
+            message, hint = f"{_shown(name)} takes the name as a text", f'write "{value.id}"'
         else:
-            message = f"`{name}=` must be written out: it shapes the graph, which is read without running"
+            message = f"{_shown(name)} must be written out: it shapes the graph, which is read without running"
             hint = "write a literal, or the name of a constant that is one"
         self.report.add(value, message, hint)
 
@@ -251,7 +252,7 @@ class OptionReader:
         try:
             draft.settled[name] = check(value)
         except ValueError as error:
-            self.report.add(at, f"`{name}=` must be {error}")
+            self.report.add(at, f"{_shown(name)} must be {error}")
 
     def _plain(self, draft: NodeDraft, name: str, value: ast.expr) -> None:
         try:
@@ -321,6 +322,11 @@ _EXAMPLES: Final = {
     "on_error": 'write "fail", "skip", default(v) or the name of a handler node',
     "ref": 'write @chain("doc_summary"), @chain("doc_summary@2") or @chain("doc_summary@prod")',
 }  # fmt: skip
+
+
+def _shown(option: str) -> str:
+    """How messages name it: the other chain is given by position."""
+    return "the chain" if option == "ref" else f"`{option}=`"
 
 
 def _class_names(value: ast.expr) -> Iterator[str]:
