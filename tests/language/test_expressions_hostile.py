@@ -119,18 +119,18 @@ TEMPLATES = [
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=lambda text: text[:40])
 def test_hostile_expressions(expression: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ExpressionError):
         evaluate(expression, SCOPE)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda text: text[:40])
 def test_hostile_prompts(template: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ExpressionError):
         render(template, SCOPE)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 LONG = [
@@ -152,11 +152,11 @@ LONG = [
 
 @pytest.mark.parametrize(("text", "kind"), LONG, ids=lambda text: text[:12])
 def test_long_texts_are_checked_quickly(text: str, kind: Literal["expression", "template"]) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert problems(text, kind)
     assert len(problems(text, kind)) <= 20
     assert single_braces("{a[b" * 40_000 + text, {"a"}) == []
-    assert time.perf_counter() - began < 3 * SECONDS
+    assert time.process_time() - began < 3 * SECONDS
 
 
 def test_the_last_resort_is_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,7 +173,9 @@ class OptionReader:
         elif isinstance(value, ast.Name) and value.id in self.cell.functions:
             message, hint = f"{_shown(name)} takes the name as a text", f'write "{value.id}"'
         else:
-            message = f"{_shown(name)} must be written out: it shapes the graph, which is read without running"
+            message = (
+                f"{_shown(name)} must be written out: it shapes the graph, which is read without running"
+            )
             hint = "write a literal, or the name of a constant that is one"
         self.report.add(value, message, hint)
 
