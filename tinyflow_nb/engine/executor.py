@@ -15,7 +15,7 @@ from tinyflow_nb.engine.chains import Chains
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
 from tinyflow_nb.engine.pins import LocalChain, pin_all
 from tinyflow_nb.engine.registry import Chain
-from tinyflow_nb.engine.results import result_of, suspension
+from tinyflow_nb.engine.results import result_of, suspension, value_of
 from tinyflow_nb.errors import (
     ChainTimeout,
     DefinitionError,
@@ -130,23 +130,29 @@ class ChainExecutor(Chains):
         if run_id not in self._mine:
             with contextlib.suppress(DefinitionError):  # another process may be able to load its code
                 await self.attach(run_id)
+        live = self._at_hand.known(run_id) if people and run_id in self._mine else None
         while True:
             with self._following.waiting(run_id) as changed:
-                header = await self._header(run_id)
-                if header.status.terminal:
-                    definition = await self.registry.get(header.definition)
-                    return await result_of(self._store, header, shape_of(definition))
-                if not people and header.status is Status.SUSPENDED:
-                    state = await self.state(run_id)
-                    if state.status is not Status.SUSPENDED:
-                        continue  # somebody answered just now
-                    raise suspension(state)
-                self._following.follow(run_id, header.seq)
+                if live is None:
+                    header = await self._header(run_id)
+                    if header.status.terminal:
+                        definition = await self.registry.get(header.definition)
+                        return await result_of(self._store, header, shape_of(definition))
+                    if not people and header.status is Status.SUSPENDED:
+                        state = await self.state(run_id)
+                        if state.status is not Status.SUSPENDED:
+                            continue  # somebody answered just now
+                        raise suspension(state)
+                known = live or header
+                self._following.follow(run_id, known.seq, soon=live is None)
                 try:
-                    await asyncio.wait_for(changed, None if until is None else until - loop.time())
+                    status = await asyncio.wait_for(changed, None if until is None else until - loop.time())
                 except TimeoutError:
-                    told = f"{header.chain} has not ended after {timeout:g} s; it goes on as run {run_id}"
+                    told = f"{known.chain} has not ended after {timeout:g} s; it goes on as run {run_id}"
                     raise ChainTimeout(told, run_id=run_id) from None
+            if live is not None and status is Status.SUCCEEDED:
+                return await value_of(self._store, run_id, live.plan.shape)
+            live = None
 
     # ------------------------------------------------------------------ acting on a run
 

@@ -37,7 +37,7 @@ class Following:
         self._bus = bus
         self._worked_on = worked_on
         self._ended = ended
-        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[Status | None]]] = {}
         self._seen: dict[str, int] = {}
         """Newest seq handed on, of the followed runs."""
         self._wanted = asyncio.Event()
@@ -52,12 +52,13 @@ class Following:
         if run in self._seen:
             self._seen[run] = outcome.seq
         if run in self._waiting and (outcome.status.terminal or outcome.status is Status.SUSPENDED):
-            self._wake(run)
+            self._wake(run, outcome.status)
 
     @contextlib.contextmanager
-    def waiting(self, run: str) -> Iterator[asyncio.Future[None]]:
-        """A future that is done once the run ends or is suspended; take it before you look."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def waiting(self, run: str) -> Iterator[asyncio.Future[Status | None]]:
+        """A future that is done once the run ends or is suspended; take it before you look. It gives the
+        status, or None if the run is gone."""
+        future: asyncio.Future[Status | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(run, []).append(future)
         try:
             yield future
@@ -68,17 +69,23 @@ class Following:
             if not left:
                 self._waiting.pop(run, None)
 
-    def _wake(self, run: str) -> None:
+    def _wake(self, run: str, status: Status | None) -> None:
         for future in self._waiting.pop(run, ()):
             if not future.done():
-                future.set_result(None)
+                future.set_result(status)
 
     # ------------------------------------------------------------------ changes made elsewhere
 
-    def follow(self, run: str, seq: int) -> None:
-        """Somebody here cares for the run, and knows it up to `seq`."""
+    def follow(self, run: str, seq: int, *, soon: bool = True) -> None:
+        """Somebody here cares for the run, and knows it up to `seq`.
+
+        Args:
+            soon: look at once. Of a run that is worked on here others change little, and many a run is
+                over before the next look.
+        """
         self._seen.setdefault(run, seq)
-        self._wanted.set()
+        if soon:
+            self._wanted.set()
 
     async def _look(self) -> None:
         while True:
@@ -118,7 +125,7 @@ class Following:
         if header is None or header.status.terminal:
             self._ended(run)
         if header is None or header.status.terminal or header.status is Status.SUSPENDED:
-            self._wake(run)
+            self._wake(run, header.status if header else None)
 
     async def close(self) -> None:
         self._task.cancel()

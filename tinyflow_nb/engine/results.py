@@ -22,8 +22,13 @@ async def result_of(store: StateStore, header: RunHeader, shape: Shape) -> Any:
         raise failure(header)
     if header.status is Status.CANCELLED:
         raise ChainCancelled(f"{header.chain} was stopped (run {header.run})", run_id=header.run)
+    return await value_of(store, header.run, shape)
+
+
+async def value_of(store: StateStore, run: str, shape: Shape) -> Any:
+    """The result of a run that is known to have SUCCEEDED."""
     ids = shape.results
-    values = await store.values(header.run, ids)
+    values = await store.values(run, ids)
     if len(ids) == 1:
         text = values[ids[0]]
         return None if text is None else json.loads(text)
