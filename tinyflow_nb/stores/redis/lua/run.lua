@@ -89,14 +89,21 @@ local function fetch(names, targets)
   end
 end
 
+-- Shapes by their text, over the calls: many runs have the same.
+local decoded, decoded_count = {}, 0
+
 local function shape(name)
+  local s = shapes[name]
+  if type(s) == 'table' then return s end
   local node = node_of(name)
-  local s = shapes[node]
-  if s == nil then
-    s = redis.call('HGET', RUN, 'n:' .. node)
-  end
-  if type(s) == 'string' then
-    s = cjson.decode(s)
+  local text = shapes[node]
+  if type(text) == 'table' then return text end
+  if not text then text = redis.call('HGET', RUN, 'n:' .. node) end
+  s = decoded[text]
+  if not s then
+    if decoded_count == 4000 then decoded, decoded_count = {}, 0 end
+    s = cjson.decode(text)
+    decoded[text], decoded_count = s, decoded_count + 1
   end
   shapes[node] = s
   return s
@@ -145,7 +152,7 @@ local function outputs(names)
       if not found[i] then missing[#missing + 1] = name end
     end
   end
-  fetch(missing)
+  if #missing > 0 then fetch(missing) end
   local texts = {}
   for i, name in ipairs(names) do
     local u = units[name]
@@ -249,12 +256,14 @@ local function list_run()
     run.due = soonest
     list('ZADD', 'due', string.format('%.6f', soonest))
   end
-  for lane, time in pairs(soonest_in or {}) do
+  if soonest_in then
     run.lanes = run.lanes or {}
-    if not (run.lanes[lane] and run.lanes[lane] <= time) then
-      run.lanes[lane] = time
-      list('ZADD', 'due:' .. lane, string.format('%.6f', time))
-      redis.call('SADD', string.match(RUN, '^(.-}):r:') .. ':lanes', lane)
+    for lane, time in pairs(soonest_in) do
+      if not (run.lanes[lane] and run.lanes[lane] <= time) then
+        run.lanes[lane] = time
+        list('ZADD', 'due:' .. lane, string.format('%.6f', time))
+        redis.call('SADD', string.match(RUN, '^(.-}):r:') .. ':lanes', lane)
+      end
     end
   end
   if run.st == SUSPENDED then
