@@ -61,7 +61,11 @@ class Servers:
             RedisError, RedisClusterException, OSError
         """
         connection = await self._places.connection(key)
-        await connection.connect()  # type: ignore[no-untyped-call]
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
         return connection
 
     def script(

@@ -94,8 +94,12 @@ class Watching:
         self._until.clear()  # what was told meanwhile was not heard
         try:
             connection = await self._servers.connection("")
-            await connection.send_command("SUBSCRIBE", f"tf:watch:{self._origin}", check_health=False)
-            await connection.read_response()
+            try:
+                await connection.send_command("SUBSCRIBE", f"tf:watch:{self._origin}", check_health=False)
+                await connection.read_response()
+            except BaseException:  # also if who watches is told to end just then
+                await connection.disconnect(nowait=True)
+                raise
         except TROUBLE as e:
             raise plainly(str(self._servers.address), e) from e
         self._hearing = asyncio.get_running_loop().create_task(self._hear(connection))
