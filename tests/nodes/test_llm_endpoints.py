@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -200,11 +199,9 @@ async def test_a_cancelled_attempt_lets_go_at_once(
     named.script = ["hang"]
     task = asyncio.create_task(LlmNode().execute(llm_call(models=["plain"])))
     await wait_until(lambda: named.requests)
-    before = time.monotonic()
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.monotonic() - before < 1
+    await asyncio.wait([task], timeout=10)
+    assert task.cancelled(), "it does not wait for the endpoint, which hangs for ever"
 
 
 async def test_an_unreachable_endpoint_is_named_without_credentials(
