@@ -36,7 +36,7 @@ def show_run(session: Session, run_id: str, *, from_start: bool = False) -> None
 
 
 def final_picture(definition: ChainDefinition, state: ChainState, events: Iterable[Event]) -> dict[str, str]:
-    """A finished run by mime type: text, and its graph with result, error and streamed texts."""
+    """A run by mime type: text, and its graph with result, error and streamed texts."""
     from tinyflow_nb_widgets import render_svg
     from tinyflow_nb_widgets.html import render_fragment, render_text
     from tinyflow_nb_widgets.streams import Streams
@@ -135,6 +135,14 @@ def view_below(session: Session, run_id: str, unit: str, wire: Below) -> RunView
     view = run_view(session, definition, state, child, wire=wire)
     session.follow(child, view)
     return view
+
+
+def picture_of(session: Session, run_id: str) -> dict[str, str]:
+    """The run as it stands, by mime type. Raises UnknownRun."""
+    executor = session.executor
+    state = session.call(executor.state(run_id))
+    definition = session.call(executor.registry.get(state.definition_hash))
+    return final_picture(definition, state, session.call(executor.recorded(run_id)))
 
 
 def page_of(session: Session, run_id: str) -> str:

@@ -12,7 +12,7 @@ from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import item_of, node_of
 from tinyflow_nb_magics.arguments import did_you_mean
-from tinyflow_nb_magics.display import show_run
+from tinyflow_nb_magics.display import page_of, picture_of, show_run
 from tinyflow_nb_magics.node_view import NodeView
 from tinyflow_nb_magics.session import Session
 
@@ -77,6 +77,10 @@ class RunHandle:
         if item is not None and not 0 <= item < len(node.items or ()):
             raise InvalidOperation(f"{node.id} has {len(node.items or ())} items, so there is no {unit!r}")
         return NodeView(self._session, self.id, unit.partition("#")[0])
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """What may stand in `run["..."]`."""
+        return [unit.id for unit in self.state.units()]
 
     # ------------------------------------------------------------------ waiting
 
@@ -194,6 +198,19 @@ class RunHandle:
 
     def __repr__(self) -> str:
         return f"<run {self.id}: {self.status}>"
+
+    def svg(self) -> str:
+        """The run as it stands as one SVG that needs nothing else: graph, texts, result or error."""
+        return picture_of(self._session, self.id)["image/svg+xml"]
+
+    def html(self) -> str:
+        """The run as it stands as a page that needs nothing else, no script either: graph, timeline, and
+        all of each node one click away."""
+        return page_of(self._session, self.id)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """For who shows no live view; a notebook shows that."""
+        return picture_of(self._session, self.id)
 
     def _ipython_display_(self) -> None:
         show_run(self._session, self.id)

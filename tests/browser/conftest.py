@@ -172,10 +172,11 @@ class Page:
         return found
 
     def last_picture(self, cell: int = 1) -> dict[str, str]:
-        """By mime type, once it has replaced the live view."""
+        """By mime type, once it has replaced the live view for good."""
         self.until(
             "(i) => jupyterapp.shell.currentWidget.context.model.toJSON().cells[i].outputs"
-            ".every((output) => !('application/vnd.jupyter.widget-view+json' in (output.data ?? {})))",
+            ".every(({data = {}}) => !('application/vnd.jupyter.widget-view+json' in data)"
+            " && /: (succeeded|failed|cancelled)/.test([data['text/plain'] ?? ''].flat().join('')))",
             cell,
         )
         return {mime: "".join(parts) for mime, parts in self.outputs(cell)[0]["data"].items()}

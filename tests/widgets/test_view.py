@@ -15,7 +15,7 @@ pytest.importorskip("anywidget")
 from tinyflow_nb.errors import ResumeError
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.status import Status
-from tinyflow_nb_widgets import ChainWidget, RunView
+from tinyflow_nb_widgets import ChainWidget, RunView, kept
 from tinyflow_nb_widgets import view as view_module
 from tinyflow_nb_widgets.flusher import UPDATES_A_SECOND, Flushed, Flusher
 from tinyflow_nb_widgets.styles import live_css
@@ -253,33 +253,53 @@ def test_the_output_is_replaced_only_after_a_front_end_rendered(
     assert len(front.shown) == 1
 
 
-def test_a_failed_run_keeps_its_retry_button_for_a_while(
-    make: SimpleNamespace, open_view: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("stands", ["suspended", "failed"])
+def test_a_run_that_waits_or_failed_leaves_a_picture_to_live_in_and_the_way_on(
+    make: SimpleNamespace, open_view: Any, stands: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """SEMANTICS 42: should the kernel be gone, a file with a live view alone shows nothing."""
+    monkeypatch.setattr(kept, "SETTLE_SECONDS", {})
     front = open_view()
-    front.says({"type": "rendered"})
-    front.view.finish(make.failed())
+    front.view.replace(getattr(make, stands)())
     front.view.finalize()
     front.flush()
-    assert front.shown == []
-    assert 0 < front.flushed.again_in <= view_module.RETRY_SECONDS
-    monkeypatch.setattr(view_module, "RETRY_SECONDS", 0.0)
+    assert front.shown == [], "nobody has drawn it yet"
+    front.says({"type": "rendered"})
+    sent = front.flush()
+    [(bundle, update)] = front.shown
+    assert update
+    assert set(bundle) == {"text/plain", "text/html", "image/svg+xml"}
+    assert sent[-1] == {"type": "moved"}
+    assert f"data-tf-view='{front.view.widget.graph['view']}'" in bundle["text/html"]
+    command = {"suspended": "%tinyflow attach run1", "failed": "%tinyflow retry run1"}[stands]
+    assert command in bundle["text/html"]
     front.flush()
     assert len(front.shown) == 1
 
 
-def test_a_run_that_was_retried_stays_live(
+def test_a_picture_is_drawn_anew_only_when_the_run_stands_otherwise(
     make: SimpleNamespace, open_view: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    front = open_view()
+    """SEMANTICS 42."""
+    monkeypatch.setattr(kept, "SETTLE_SECONDS", {})
+    front = open_view(make.failed())
     front.says({"type": "rendered"})
-    front.view.finish(make.failed())
     front.view.finalize()
     front.flush()
     front.view.apply([make.event(9, EventType.CHAIN_STARTED, generation=2)])
-    monkeypatch.setattr(view_module, "RETRY_SECONDS", 0.0)
+    front.flush()
+    front.view.apply([make.text("a", 0)])
+    front.flush()
+    assert ["failed" in shown["text/plain"] for shown, _ in front.shown] == [True, False]
+
+
+def test_a_run_that_goes_on_is_not_drawn_at_every_step(make: SimpleNamespace, open_view: Any) -> None:
+    """SEMANTICS 42."""
+    front = open_view(make.state(Status.RUNNING))
+    front.says({"type": "rendered"})
     front.flush()
     assert front.shown == []
+    assert 0 < front.flushed.again_in <= kept.SETTLE_SECONDS[Status.RUNNING]
 
 
 async def test_the_flusher_takes_turns_and_keeps_the_pace(wait_until: Any) -> None:

@@ -104,8 +104,9 @@ export class Leaf implements Control {
   }
 }
 
-export function optional({ required, nullable, name }: Spec): HTMLElement | false {
-  return !required && !nullable && name !== "" && html("span", { class: "tf-optional" }, " optional");
+/** What already has a value needs no word of it. */
+export function optional({ required, nullable, name, value }: Spec): HTMLElement | false {
+  return !required && !nullable && name !== "" && value === undefined && html("span", { class: "tf-optional" }, " optional");
 }
 
 function makeInput(spec: Spec, id: string): Input {

@@ -34,11 +34,12 @@ export class Follower {
     this.onMessage = (message) => this.receive(message);
   }
 
-  start(): void {
+  /** `saved`: in the place of a saved picture. */
+  start(saved = false): void {
     this.model.on("change:snapshot", this.onTrait);
     this.model.on("msg:custom", this.onMessage);
     this.changed(null);
-    this.send({ type: "rendered" }).catch(() => {}); // a dead kernel is told at the first click
+    this.send({ type: saved ? "resync" : "rendered" }).catch(() => {}); // a dead kernel is told at the first click
   }
 
   stop(): void {

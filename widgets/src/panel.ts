@@ -10,7 +10,7 @@ export interface Crumb {
 /** A view in a view. */
 export interface Nested {
   readonly root: HTMLElement;
-  start(): void;
+  start(saved?: boolean): void;
   close(): void;
 }
 

@@ -29,6 +29,8 @@ export interface GraphEdge {
 
 /** What stays the same while a run goes on; `marks` has a status' shape and the sign cut into it. */
 export interface GraphPicture {
+  /** Of the view: a saved picture names it, to be lived in again. */
+  view: string;
   chain: string;
   description: string;
   direction: "right" | "down";
@@ -200,6 +202,7 @@ export type FromKernel = { now?: Time } & (
   | ({ type: "delta"; seq: number } & Change)
   | { type: "snapshot"; snapshot: Picture }
   | { type: "hello"; seq: number }
+  | { type: "moved" }
   | Ack
   | Reply
   | { type: "below"; unit: string; message: FromKernel }

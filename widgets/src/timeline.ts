@@ -21,7 +21,7 @@ export class Timeline implements Panel {
 
   constructor(context: Context) {
     this.context = context;
-    const key = Object.entries(KINDS).map(([kind, words]) => html("span", { class: `tf-swatch tf-${kind}` }, words));
+    const key = Object.entries(KINDS).map(([kind, words]) => html("span", { class: "tf-swatch", "data-kind": kind }, words));
     this.root = html("div", { class: "tf-timeline", hidden: true, role: "region", "aria-label": "Timeline" },
       html("div", { class: "tf-legend" }, ...key, this.note), this.scale, this.rows);
   }
@@ -60,7 +60,7 @@ export class Timeline implements Panel {
     const standing = nodes[node];
     const worked = spans.filter(({ kind }) => kind === "run").reduce((sum, span) => sum + (span.ended ?? now) - span.began, 0);
     const percent = (seconds: number) => `${((100 * seconds) / (end - begin)).toFixed(2)}%`;
-    const bars = spans.map((span) => html("span", { class: `tf-span tf-${span.kind}${span.error ? " tf-broken" : ""}`,
+    const bars = spans.map((span) => html("span", { class: span.error ? "tf-span tf-broken" : "tf-span", "data-kind": span.kind,
       title: says(span, now), style: `left:${percent(span.began - begin)};width:${percent((span.ended ?? now) - span.began)}` }));
     const status = unit === node ? standing?.status : undefined;
     const label = [unit, standing?.word, ...spans.map((span) => says(span, now))].join(", ");

@@ -59,8 +59,8 @@ export class View implements Context, Nested {
   }
 
   /** Once it is on the page. */
-  start(): void {
-    this.follower.start();
+  start(saved = false): void {
+    this.follower.start(saved);
   }
 
   open(node: string): void {

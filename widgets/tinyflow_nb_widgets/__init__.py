@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinyflow_nb_widgets.html import render_html
     from tinyflow_nb_widgets.layered import Layout, layout
+    from tinyflow_nb_widgets.mermaid import render_mermaid
     from tinyflow_nb_widgets.svg import render_svg
     from tinyflow_nb_widgets.view import RunView
     from tinyflow_nb_widgets.widget import ChainWidget
 
-__all__ = ["ChainWidget", "Layout", "RunView", "layout", "render_html", "render_svg"]
+__all__ = ["ChainWidget", "Layout", "RunView", "layout", "render_html", "render_mermaid", "render_svg"]
 
-_HOMES = {"Layout": "layered", "layout": "layered", "render_html": "html", "render_svg": "svg",
+_HOMES = {"Layout": "layered", "layout": "layered", "render_html": "html", "render_mermaid": "mermaid",
+          "render_svg": "svg",
           "RunView": "view", "ChainWidget": "widget"}  # fmt: skip
 
 

@@ -31,7 +31,9 @@ def render_timeline(definition: ChainDefinition, state: ChainState, events: Iter
     ends = [span["ended"] or span["began"] for _, spans in units for span in spans]
     length = max(*ends, state.finished_at or begin, begin + 0.1) - begin
     rows = "".join(_row(unit, spans, state, begin, length) for unit, spans in units[:_MOST_ROWS])
-    key = "".join(f"<span class='tf-swatch tf-{kind}'>{words}</span>" for kind, words in _WORDS.items())
+    key = "".join(
+        f"<span class='tf-swatch' data-kind='{kind}'>{words}</span>" for kind, words in _WORDS.items()
+    )
     return (
         f"<div class='tf-timeline'><div class='tf-legend'>{key}</div>"
         f"<div class='tf-scale'>{_scale(length)}</div><div class='tf-gantt'>{rows}</div></div>"
@@ -61,7 +63,7 @@ def _bar(span: Span, begin: float, length: float) -> str:
     broken = " tf-broken" if span["error"] else ""
     left, width = 100 * (span["began"] - begin) / length, 100 * (ended - span["began"]) / length
     return (
-        f"<span class='tf-span tf-{span['kind']}{broken}' title='{escape(printable(title))}' "
+        f"<span class='tf-span{broken}' data-kind='{span['kind']}' title='{escape(printable(title))}' "
         f"style='left:{left:.2f}%;width:{width:.2f}%'></span>"
     )
 

@@ -62,23 +62,35 @@ def render_html(
 
 
 def render_fragment(
-    definition: ChainDefinition, state: ChainState | None, *, streams: Mapping[str, str] | None = None
-) -> str:
-    """What a notebook keeps of a run: its picture, what its nodes said, its result or error.
+    definition: ChainDefinition, state: ChainState | None, *, streams: Mapping[str, str] | None = None,
+    view: str = "",
+) -> str:  # fmt: skip
+    """What a notebook keeps of a run: its picture, what its nodes said, its result or error, or how to go on.
 
+    With `view` it leaves a place: where the kernel still knows the run, its live view is shown there instead.
     The picture is an image: a notebook from elsewhere is not trusted, its SVG and styles are taken
     away, its images stay. Then only the light one is seen, for the dark one is 0 pixels wide.
     """
     parts = ""
     if state is not None:
-        parts = _error(definition, state) + _details(streams or {}) + _result(state)
+        parts = _error(definition, state) + _waiting(state) + _details(streams or {}) + _result(state)
+        parts += _way_on(state)
     below = f"<div class='tf-below'>{parts}</div>" if parts else ""
     light, dark = _image(definition, state, "light"), _image(definition, state, "dark")
     return (
         f"<style>{graph_css()}{_page_css()}</style><div class='tf tf-page tf-kept'>"
         f"<img class='tf-day' alt='{text(rendertext(definition, state))}' src='{light}'>"
         f"<img class='tf-night' alt='' width='0' height='0' src='{dark}'>{below}</div>"
+        + (f"<div class='tf-place' data-tf-view='{text(view)}'></div>" if view else "")
     )
+
+
+def _way_on(state: ChainState) -> str:
+    if state.status in (Status.SUCCEEDED, Status.CANCELLED):
+        return ""
+    does = "takes it up again" if state.status is Status.FAILED else "goes on with it"
+    command = "retry" if state.status is Status.FAILED else "attach"
+    return f"<p class='tf-note'><code>%tinyflow {command} {text(state.id)}</code> {does}.</p>"
 
 
 def _image(definition: ChainDefinition, state: ChainState | None, scheme: Scheme) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from tinyflow_nb.errors import InvalidOperation, TinyflowError
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.state import ChainState, NodeState
-from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb_widgets.below import Below
 from tinyflow_nb_widgets.detail import unit_detail
@@ -20,6 +19,7 @@ from tinyflow_nb_widgets.flusher import Flushed, flusher
 from tinyflow_nb_widgets.follow import follow
 from tinyflow_nb_widgets.forms import answers, input_form, waiting_forms
 from tinyflow_nb_widgets.html import render_fragment, render_text
+from tinyflow_nb_widgets.kept import Kept
 from tinyflow_nb_widgets.layered import layout
 from tinyflow_nb_widgets.picture import graph_picture, node_picture, run_picture
 from tinyflow_nb_widgets.spans import Span, Spans
@@ -37,8 +37,6 @@ Question = dict[str, Any]
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 SNAPSHOT_SECONDS = 1.0
 """A tab that is opened while a run streams is at most this far behind, and then catches up."""
-RETRY_SECONDS = 120.0
-"""How long a failed run keeps its live view, with the Retry button, before the picture replaces it."""
 
 
 class RunView:
@@ -78,8 +76,8 @@ class RunView:
         self._replies: list[dict[str, Any]] = []
         self._acted: dict[str, dict[str, Any] | None] = {}
         self._resync = False
-        self._final = self._replaced = False
-        self._over_at: float | None = None
+        self._final = False
+        self._kept = Kept()
         self._display_id = uuid.uuid4().hex
         self._seq = 0
         self._nodes = {n.id: n for n in definition.nodes}
@@ -87,7 +85,7 @@ class RunView:
         self._snapshot_behind, self._snapshot_at = False, time.monotonic()
         self._spans = Spans(definition)
         self._spans_sent: dict[str, list[Span]] = {}
-        graph = graph_picture(definition, layout(definition))
+        graph = {**graph_picture(definition, layout(definition)), "view": self._display_id}
         self.widget: ChainWidget | Below
         if wire is None:
             self.widget = ChainWidget(graph=graph)
@@ -132,7 +130,7 @@ class RunView:
     def finalize(self) -> None:
         """Let the saved output be the last picture, once a front end has rendered (SEMANTICS 42).
 
-        A failed run keeps its live view for `RETRY_SECONDS`; a retry keeps it for good.
+        On a page that has it the live view goes on in the picture's place.
         """
         self._final = not self._nested
         flusher.wake(self)
@@ -152,7 +150,7 @@ class RunView:
         texts = self._streams.texts()
         return {
             "text/plain": render_text(self.definition, self._state),
-            "text/html": render_fragment(self.definition, self._state, streams=texts),
+            "text/html": render_fragment(self.definition, self._state, streams=texts, view=self._display_id),
             "image/svg+xml": render_svg(self.definition, self._state, streams=texts),
         }
 
@@ -163,7 +161,7 @@ class RunView:
         if kind == "rendered":
             self.rendered.set()
             with self._lock:
-                self._replaced = False  # if it was, an old copy of the output was opened again
+                self._kept.forget()  # if it was replaced, an old copy of the output was opened again
                 self._replies.append({"type": "hello", "seq": self._seq, "now": time.time()})
         elif kind == "resync":
             with self._lock:
@@ -262,22 +260,24 @@ class RunView:
                 self.widget.snapshot = self._snapshot()
                 self._snapshot_behind, self._snapshot_at, wait = False, time.monotonic(), None
                 messages += 1
-        if not over:
-            self._over_at = None
-        elif self._final and not self._replaced and self.rendered.is_set():
-            self._over_at = self._over_at or time.monotonic()
-            wait = self._over_at + self._keeps_live() - time.monotonic()
-            if wait <= 0:
-                self._replace_output()
-                messages, wait = messages + 1, None
-        return Flushed(messages, wait)
+        kept_in = self._kept_in(over)
+        if kept_in == 0:
+            self._replace_output()
+            messages, kept_in = messages + 2, None
+        waits = [seconds for seconds in (wait, kept_in) if seconds is not None]
+        return Flushed(messages, min(waits, default=None))
 
-    def _keeps_live(self) -> float:
-        return RETRY_SECONDS if self._state and self._state.status is Status.FAILED else 0.0
+    def _kept_in(self, over: bool) -> float | None:
+        """In how many seconds the saved output has to be replaced, if at all (SEMANTICS 42)."""
+        state = self._state
+        if self._nested or not self.rendered.is_set() or state is None or not state.id:
+            return None
+        return None if over and not self._final else self._kept.due_in(state)
 
     def _replace_output(self) -> None:
-        self._replaced = True
+        self._kept.drawn()
         self._show(self.mimebundle(final=True), update=True)
+        self.widget.send({"type": "moved"})
 
     def _show(self, bundle: dict[str, Any], *, update: bool) -> None:
         from IPython.display import publish_display_data
