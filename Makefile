@@ -53,6 +53,7 @@ front-end: widgets/node_modules/.package-lock.json ## Bundle widgets/src into th
 pictures: $(VENV)/.dev ## Draw docs/pictures again, by the program itself; some need Chromium
 	$(BIN)/python scripts/pictures.py
 	$(BIN)/python scripts/live_pictures.py
+	$(BIN)/python scripts/board_pictures.py
 
 lock: $(VENV)/.dev ## Pin all dependencies anew
 	BIN=$(BIN) scripts/lock.sh

@@ -11,6 +11,7 @@ from tinyflow_nb_magics.display import refusal, run_view
 from tinyflow_nb_magics.tables import Table, moment
 
 if TYPE_CHECKING:
+    from tinyflow_nb.engine.executor import ChainExecutor
     from tinyflow_nb.model.state import ChainState, NodeState, RunSummary
     from tinyflow_nb_magics.session import Session
 
@@ -50,7 +51,7 @@ def inbox(session: Session) -> LiveTable:
     """Every open form, over all runs."""
 
     def forms() -> list[tuple[ChainState, NodeState, str]]:
-        return session.call(_open_forms(session))
+        return session.call(_open_forms(session, session.executor))
 
     def look() -> Table:
         rows = []
@@ -83,11 +84,10 @@ def inbox(session: Session) -> LiveTable:
     return LiveTable(look(), look, picture, act)
 
 
-async def _open_forms(session: Session) -> list[tuple[ChainState, NodeState, str]]:
+async def _open_forms(session: Session, executor: ChainExecutor) -> list[tuple[ChainState, NodeState, str]]:
     """With the chains down to the one that asks; the form that waits longest first."""
     found = [
-        (state, node, await _chains_down(session, state, node.id))
-        for state, node in await session.executor.waiting()
+        (state, node, await _chains_down(session, state, node.id)) for state, node in await executor.waiting()
     ]
     return sorted(found, key=lambda form: form[1].started_at or 0.0)
 

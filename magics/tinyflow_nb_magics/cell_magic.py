@@ -6,7 +6,7 @@ import builtins
 import keyword
 from typing import TYPE_CHECKING, Any
 
-from tinyflow_nb.errors import DefinitionError, Problem
+from tinyflow_nb.errors import DefinitionError, Problem, UnknownRun
 from tinyflow_nb_magics.arguments import Arguments, no_more_words, read_arguments
 from tinyflow_nb_magics.cell_errors import CellDefinitionError, told
 from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
@@ -114,10 +114,19 @@ def _missing(definition: ChainDefinition, inputs: dict[str, Any]) -> list[str]:
 def _stop_earlier(session: Session, name: str, *, keep: bool) -> None:
     """Stop what this cell started before and has not ended; nothing else (SEMANTICS 38)."""
     earlier = session.cell_runs.pop(name, None)
-    if earlier is None or not earlier.own or keep:
+    if earlier is None:
         return
-    state = session.call(session.executor.state(earlier.run_id))
-    if not state.status.terminal:
+    try:
+        state = session.call(session.executor.state(earlier.run_id))
+    except UnknownRun:
+        return  # deleted meanwhile
+    if state.status.terminal:
+        return
+    if keep or not earlier.own:
+        print(
+            f"This cell's earlier run {earlier.run_id} goes on: %tinyflow attach {earlier.run_id} shows it."
+        )
+    else:
         session.stop(earlier.run_id)
         print(f"Stopped this cell's earlier run {earlier.run_id}; --keep leaves it running.")
 

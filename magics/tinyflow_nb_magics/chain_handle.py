@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow_nb.errors import DefinitionError, InputError, InvalidOperation, Problem
 from tinyflow_nb_magics import notebook
 from tinyflow_nb_magics.cell_errors import CellDefinitionError
+from tinyflow_nb_magics.chain_help import described, with_inputs
 from tinyflow_nb_magics.run_handle import RunHandle, one_mapping
 from tinyflow_nb_magics.session import Session
 
@@ -36,6 +37,7 @@ class ChainHandle:
         self._bindings = dict(bindings or {})
         self._reference = reference
         self._newest = newest
+        vars(self)["start"] = with_inputs(self.start, definition)
 
     @property
     def name(self) -> str:
@@ -172,6 +174,10 @@ class ChainHandle:
     def _call_hint(self) -> str:
         return ", ".join(f"{i.name}=..." for i in self.definition.inputs if i.required)
 
+    def getdoc(self) -> str:
+        """What `NAME?` shows."""
+        return described(self.definition)
+
     def __repr__(self) -> str:
         nodes = ", ".join(node.id for node in self.definition.nodes)
         inputs = ", ".join(
@@ -179,10 +185,20 @@ class ChainHandle:
         )
         return f"<chain {self.name}({inputs}): {nodes}>"
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def svg(self) -> str:
+        """Its graph as one SVG that needs nothing else."""
         from tinyflow_nb_widgets import render_svg
 
-        svg = render_svg(self.definition)
+        return render_svg(self.definition)
+
+    def mermaid(self) -> str:
+        """Its graph as Mermaid text."""
+        from tinyflow_nb_widgets import render_mermaid
+
+        return render_mermaid(self.definition)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        svg = self.svg()
         return {"text/plain": repr(self), "image/svg+xml": svg, "text/html": svg}
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
 
 from tinyflow_nb.errors import TinyflowError
+from tinyflow_nb.model.status import Status
 from tinyflow_nb_magics.chain_handle import ChainHandle
 from tinyflow_nb_magics.help import CELL_FLAGS, COMMAND_FLAGS, COMMANDS
 from tinyflow_nb_magics.session import get_session
+
+if TYPE_CHECKING:
+    from tinyflow_nb.model.state import NodeState
 
 _LINE = re.compile(r"^(?:[\w., ]+=\s*)?\s*(%%?)tinyflow[ \t]+(.*)$")
 _TOP_LEVEL = re.compile(r"^([A-Za-z_]\w*)\s*:", re.MULTILINE)
@@ -77,11 +81,15 @@ def _on_line(shell: Any, words: list[str], typed: str) -> list[str]:
     if not words:
         return list(COMMANDS)
     command, rest = words[0], words[1:]
+    if rest and rest[-1] == "--status":
+        return [status.value for status in Status if status is not Status.SKIPPED]
+    if rest and rest[-1] == "--node":
+        return list(_forms(shell, rest[0]))
     flags = [flag.name for flag in COMMAND_FLAGS.get(command, ())]
     if command == "run" and rest and _expects_inputs(rest):
         return [f"{name}=" for name in _inputs(shell, rest[0])] + flags
     if command == "resume" and rest:
-        return [*(f"{name}=" for name in _form_fields(rest[0])), *flags]
+        return [*(f"{name}=" for name in _form_fields(shell, rest[0])), *flags]
     names: list[str] = []
     if command in _OF_CELLS:
         names += _handles(shell)
@@ -135,11 +143,17 @@ def _runs(command: str) -> list[str]:
     return [run.id for run in page.runs]
 
 
-def _form_fields(run_id: str) -> list[str]:
+def _forms(shell: Any, word: str) -> dict[str, NodeState]:
+    """The open forms of a run, or of the newest of a chain's name."""
     session = get_session()
+    handle = shell.user_ns.get(word)
     try:
-        waiting = session.call(session.executor.state(run_id)).waiting()
+        run_id = handle.last.id if isinstance(handle, ChainHandle) else word
+        return session.call(session.executor.state(run_id)).waiting()
     except TinyflowError:
-        return []
-    forms = [node.waiting_for or {} for node in waiting.values()]
+        return {}
+
+
+def _form_fields(shell: Any, word: str) -> list[str]:
+    forms = [node.waiting_for or {} for node in _forms(shell, word).values()]
     return [name for form in forms for name in (form.get("schema") or {}).get("properties") or ()]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _MOST = 30
 """Chains shown; the ones with the fewest runs are left out."""
-_WIDE = 150
+_WIDE = 110
 _COLUMNS = ("chain", "runs", "success", "p50", "p95", "tokens in", "tokens out")
 _ORDER = ("SUCCEEDED", "FAILED", "CANCELLED", "SUSPENDED", "RUNNING", "READY")
 
@@ -51,10 +51,10 @@ class MetricsView:
         most = max((f.input_tokens + f.output_tokens for name, f in self._shown[1:]), default=0)
         head = "".join(f"<th>{title}</th>" for title in ("chain", "runs", "success", "p50, p95", "tokens"))
         body = "".join(_html_row(name, figures, slowest, most) for name, figures in self._shown)
-        return (
-            f"<style>{graph_css()}{read('metrics')}</style><div class='tf tf-metrics'><table><thead><tr>{head}</tr>"
-            f"</thead><tbody>{body}</tbody></table><p>{_legend(self.figures.all)}{escape(self._about())}</p></div>"
-        )
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        below = f"<p>{_legend(self.figures.all)}{escape(self._about())}</p>"
+        style = f"<style>{graph_css()}{read('metrics')}</style>"
+        return f"{style}<div class='tf tf-metrics'>{table}{below}</div>"
 
 
 def _row(name: str, figures: ChainFigures) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ CASES: list[tuple[Any, list[Any]]] = [
     (tuple[int, str], [[1, "a"], ["a", 1], [1], [1, "a", 2]]),
     (list[list[int]], [[[1], [2, "x"]], [1], [[]]]),
     (dict[str, Line], [{"x": {"text": "a"}}, {"x": {"text": "abcdef"}}, {"x": 1}, {}]),
-    (Line, [{"text": "a"}, {}, {"text": None}, {"text": "a", "amount": 0}, {"text": "a", "more": 1}, [], "x"]),
+    (Line, [{"text": "a"}, {}, {"text": None}, {"text": "a", "amount": 0}, {"text": "a", "more": 1}, "x"]),
     (list[Line], [[{"text": "a"}, {"amount": 2}], [{"text": "abcdef", "amount": "x"}]]),
     (Line | None, [None, {"text": "a"}, {"text": 3}, 1]),
     (Node, [{"name": "a", "children": [{"name": "b"}, {"children": []}]}, {"name": 1}]),
