@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinyflow_nb.engine.inputs import check_inputs, inputs_text
-from tinyflow_nb.engine.pins import pinned
+from tinyflow_nb.engine.pins import chain_nodes, pinned
 from tinyflow_nb.engine.results import result_of
 from tinyflow_nb.errors import CycleError, DepthExceeded, TinyflowError, UnknownRun
 from tinyflow_nb.model.commit import (
@@ -215,24 +215,39 @@ class Nesting:
         definition = await self._registry.get(above.definition)
         result = await result_of(self._store, header, shape_of(child))
         value = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
-        usage = await self._usage(header.run, child)
+        usage = await self._usage(header, child)
         info = {"usage": usage} if usage else None
         shape = shape_of(definition).nodes[node_of(unit)]
         slow = bool(definition.node(shape.id).until or shape.handles)
         arrivals = () if slow or item_of(unit) is not None else shape.done
         return base._replace(value=value, info=info, arrivals=arrivals, ready=slow)
 
-    async def _usage(self, run: str, definition: ChainDefinition) -> dict[str, Any]:
+    async def _usage(self, header: RunHeader, definition: ChainDefinition) -> dict[str, Any]:
         """What the child's models used, all in all."""
-        if all(node.type in ("code", "confirm") for node in definition.nodes):
+        if not await self._has_models(header, definition):
             return {}
-        state = await self._store.state(run, outputs=False)
+        state = await self._store.state(header.run, outputs=False)
         total: dict[str, Any] = {}
         for node in state.units() if state else ():
             for name, count in (node.usage or {}).items():
                 if isinstance(count, int | float):
                     total[name] = total.get(name, 0) + count
         return total
+
+    async def _has_models(self, header: RunHeader, definition: ChainDefinition) -> bool:
+        """Whether anything in a run, or below it, may tell of usage: reading states costs more."""
+        todo = [(definition, header.chain)]
+        seen = {header.chain}
+        while todo:
+            at, chain = todo.pop()
+            if any(node.type not in ("code", "confirm", "chain") for node in at.nodes):
+                return True
+            for node in chain_nodes(at):
+                pin = pinned(header.context, chain, str(node.options["ref"]))
+                if pin.chain not in seen:
+                    seen.add(pin.chain)
+                    todo.append((await self._registry.get(pin.definition), pin.chain))
+        return False
 
     async def close_children(self, run: str) -> bool:
         """End the children whose units do not wait for them any more."""

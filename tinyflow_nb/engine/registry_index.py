@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from tinyflow_nb.model.reference import Reference
 from tinyflow_nb.model.registry import RegistryEntry
+
+_parsed = lru_cache(65_536)(Reference.parse)
 
 
 @dataclass(slots=True)
@@ -91,7 +94,7 @@ class RegistryIndex:
 
     def find(self, ref: str) -> Version | None:
         """The version a reference means now."""
-        parsed = Reference.parse(ref)
+        parsed = _parsed(ref)
         name = self.names.get(parsed.name) if parsed is not None else None
         if parsed is None or name is None:
             return None
@@ -133,20 +136,18 @@ class RegistryIndex:
         Whatever changes in a registry - a version comes, a name or label moves - changes edges to one
         version only; so a circle that is new goes through that version.
         """
-        came_from: dict[str, Version] = {}
+        came_from: dict[int, Version] = {}  # by identity: this walks through all that is published
         stack = [version]
         while stack:
             at = stack.pop()
             for ref in at.refs:
                 called = self.find(ref)
-                if called is None:
-                    continue
-                if called.ref == version.ref:
+                if called is version:
                     path = [called, at]
-                    while path[-1].ref != version.ref:
-                        path.append(came_from[path[-1].ref])
+                    while path[-1] is not version:
+                        path.append(came_from[id(path[-1])])
                     return path[::-1]
-                if called.ref not in came_from:
-                    came_from[called.ref] = at
+                if called is not None and id(called) not in came_from:
+                    came_from[id(called)] = at
                     stack.append(called)
         return []

@@ -17,7 +17,8 @@ class ChainNode:
 
     async def execute(self, call: NodeCall) -> SubChain:
         arguments = dict(call.arguments)
-        if call.function is not None:  # what a skipped parent leaves to the parameter's default
+        if call.function is not None and len(arguments) < len(call.node.parameters):
+            # what a skipped parent leaves to the parameter's default
             bound = inspect.signature(call.function).bind_partial(**arguments)
             bound.apply_defaults()
             arguments = bound.arguments
