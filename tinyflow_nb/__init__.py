@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tinyflow_nb.attachments import Attachment
     from tinyflow_nb.decorators import (
         Chain,
         Input,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Attachment",
     "Chain",
     "ChainCancelled",
     "ChainDefinition",
@@ -89,6 +91,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "tinyflow_nb.attachments": "Attachment",
     "tinyflow_nb.decorators": "Chain Input Retry chain confirm default llm node tool",
     "tinyflow_nb.engine.connect": "connect",
     "tinyflow_nb.engine.executor": "ChainExecutor",
