@@ -1,6 +1,6 @@
-"""The figures that need no other engine: import times, and a store that already holds many runs.
+"""The figures that need no other engine: import times, stores that already hold many runs or chains.
 
-    python bench/own.py imports | history        (bench/run.py calls both)
+    python bench/own.py imports | history | registry        (bench/run.py calls both)
 
 Prints one JSON object as its last line.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import statistics
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 HISTORY = 10_000
+CHAINS = 10_000
 CELL = "def double(x: int) -> int:\n    return x * 2\n"
 
 
@@ -69,5 +71,42 @@ async def history() -> dict[str, float]:
             return {"empty_us": empty, "full_us": full, "grown_mb": resident_mb() - before}
 
 
+async def registry() -> dict[str, float]:
+    """First look at a registry of CHAINS chains, each of which calls five others, and publishing one more
+    that calls five of them."""
+    from tinyflow_nb import ChainDefinition, connect
+    from tinyflow_nb.model.registry import RegistryEntry
+
+    chance = random.Random(1)
+    calls = "".join(f'@chain("c{CHAINS - 7 * n}")\ndef n{n}(): ...\n' for n in range(1, 6))
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"sqlite:///{folder}/chains.db"
+        definition = ChainDefinition.from_source(CELL.replace("x: int", "x: int = 1"), name="c0")
+        async with connect(address) as executor:
+            await executor.publish(definition)
+            entries = [
+                RegistryEntry(
+                    "publish", f"c{n}", 1, 0.0, hash=definition.hash,
+                    refs=tuple({f"c{chance.randrange(max(0, n - 400), n)}" for _ in range(5)}),
+                )
+                for n in range(1, CHAINS)
+            ]  # fmt: skip
+            await executor.registry.append(entries, 1)
+        async with connect(address) as executor:
+            began = time.process_time()
+            await executor.registry.index()
+            load_ms = (time.process_time() - began) * 1e3
+            laps = []
+            for number in range(9):
+                source = f"{calls}\ndef own() -> int:\n    return {number}\n"
+                definition = ChainDefinition.from_source(source, name="new")
+                began = time.process_time()
+                await executor.publish(definition)
+                laps.append((time.process_time() - began) * 1e3)
+            return {"load_ms": load_ms, "publish_ms": statistics.median(laps)}
+
+
+OWN = {"history": history, "registry": registry}
+
 if __name__ == "__main__":
-    print(json.dumps(imports() if sys.argv[1] == "imports" else asyncio.run(history())))
+    print(json.dumps(imports() if sys.argv[1] == "imports" else asyncio.run(OWN[sys.argv[1]]())))
