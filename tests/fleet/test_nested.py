@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from tinyflow_nb import ChainDefinition, ChainExecutor
+from tinyflow_nb import ChainDefinition, ChainExecutor, connect
 from tinyflow_nb.errors import ChainCancelled, ChainFailed
 from tinyflow_nb.model.trigger import Trigger, child_run_id
+from tinyflow_nb.settings import TrustSettings
+from tinyflow_nb.trust import UserTrust
 
 ASK = '''
 async def draft(n: int) -> str:
@@ -150,3 +152,41 @@ async def test_28_triggers_between_runs_come_twice_and_in_any_order(
             events = await client.recorded(lowest(run, depth))
             finished = [e.node for e in events if e.type == "node.finished"]
             assert finished == (["double"] if depth == 3 else ["below"])
+
+
+TRACE = """
+from pathlib import Path
+
+async def one(file: str) -> str:
+    Path(file).touch()
+    return "done"
+"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("scheduler", ["redis"], indirect=True)
+async def test_44_a_worker_does_not_execute_a_strangers_child_of_a_run_it_trusts(
+    redis_address: str, scheduler: str, start_worker: Any, wait_until: Any, tmp_path: Any
+) -> None:
+    alice = UserTrust(TrustSettings(author="alice@there"), tmp_path / "trust-of-alice")
+    async with connect(redis_address, scheduler=scheduler, execute=False, trust=alice) as hers:
+        await hers.publish(ChainDefinition.from_source(TRACE, name="evil"))
+    mine = UserTrust(
+        TrustSettings(keys={"alice": alice.own_line()})
+    )  # the workers' settings have no such key
+    async with connect(redis_address, scheduler=scheduler, execute=False, trust=mine) as client:
+        worker = start_worker()
+        file = tmp_path / "executed"
+        run = await client.execute_async(calls("evil", inputs="file"), {"file": str(file)})
+        child = child_run_id(run, "below", 1)
+
+        def refusals() -> list[str]:
+            told = [line["message"] for line in worker.lines() if line["level"] == "error"]
+            return [message for message in told if child in message]
+
+        (refusal, *_) = await wait_until(refusals, 60)
+        assert f"signed by alice@there ({alice.own_fingerprint()}), who is not trusted here" in refusal
+        assert (await client.state(child)).nodes["one"].attempts == 0
+        assert not file.exists()
+        UserTrust().add(alice.own_line(), "")
+        assert await client.wait(run, timeout=60) == "done"
