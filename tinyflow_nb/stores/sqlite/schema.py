@@ -60,9 +60,10 @@ def check_version(db: sqlite3.Connection, path: str) -> int:
     Raises:
         StoreError: it is somebody else's file, or of a newer version; it was only read.
     """
+    # The tables first: who made them meanwhile, in one transaction, has set the id by then.
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION_ID and tables:
         raise StoreError(f"{path} is another program's SQLite file; name a file of its own for the runs")
     newest = len(MIGRATIONS)
