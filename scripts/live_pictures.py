@@ -17,9 +17,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.widgets.page import fill  # noqa: E402 - found by the line above
-from tinyflow_nb.model.definition import ChainDefinition, Edge, NodeDefinition  # noqa: E402
+from tinyflow_nb.model.definition import (  # noqa: E402
+    ChainDefinition,
+    Edge,
+    InputDefinition,
+    NodeDefinition,
+    Parameter,
+)  # fmt: skip
 from tinyflow_nb.model.state import ChainState, NodeState  # noqa: E402
 from tinyflow_nb.model.status import Status  # noqa: E402
+from tinyflow_nb_widgets.detail import unit_detail  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 MODULE = ROOT / "widgets" / "tinyflow_nb_widgets" / "static" / "widget.js"
@@ -105,6 +112,113 @@ def hundred() -> tuple[ChainDefinition, ChainState, dict[str, str]]:
     return definition, run(definition, Status.RUNNING, nodes), {}
 
 
+SOURCE = '''question: str
+
+@llm("smollm2")
+def intent(question) -> Literal["refund", "bug"]:
+    """Classify this customer message: {{ question }}"""
+
+def lookups(question):
+    return [{"order": 17, "item": "shoes", "price": 59.5}, {"order": 21, "item": "laces", "price": 4.0}]
+
+@llm("smollm2", retry=2)
+def draft(question, lookups) -> Reply:
+    """Answer kindly: {{ question }}"""
+'''
+ORDERS = [{"order": 17, "item": "shoes", "price": 59.5}, {"order": 21, "item": "laces", "price": 4.0}]
+SAID = "We are **sorry** about your shoes.\n\n- your money is on its way\n- keep the `receipt`"
+ERROR = {
+    "type": "ModelError", "node": "draft", "attempt": 3, "line": 11, "answer": '{"score": "high"}',
+    "traceback": "", "message": "model 'smollm2' gave no valid Reply: score: Input should be a valid integer",
+}  # fmt: skip
+
+
+def triage_with_source(*, fails: bool) -> tuple[ChainDefinition, ChainState]:
+    def reads(*names: str) -> tuple[Parameter, ...]:
+        nodes = ("intent", "lookups")
+        return tuple(Parameter(name=n, source="node" if n in nodes else "input", reference=n) for n in names)
+
+    definition = ChainDefinition(
+        name="support_triage", hash="0" * 64, source=SOURCE, inputs=(InputDefinition(name="question"),),
+        nodes=(
+            NodeDefinition(id="intent", type="llm", line=4, parameters=reads("question")),
+            NodeDefinition(id="lookups", line=7, parameters=reads("question")),
+            NodeDefinition(id="draft", type="llm", line=11, parameters=reads("question", "lookups")),
+        ),
+        edges=(Edge(source="intent", target="draft", kind="order"), Edge(source="lookups", target="draft")),
+    )  # fmt: skip
+    usage = {"model": "smollm2", "input_tokens": 312, "output_tokens": 58}
+    draft = done("draft", 11.2, output=SAID, usage=usage, attempts=3)
+    if fails:
+        draft = NodeState("draft", Status.FAILED, error=ERROR, attempts=3, started_at=1002.4)
+        draft.finished_at = NOW
+    nodes = {
+        "intent": done("intent", 0.9, output="refund", usage={**usage, "output_tokens": 2}),
+        "lookups": done("lookups", 2.1, output=ORDERS), "draft": draft,
+    }  # fmt: skip
+    state = run(definition, Status.FAILED if fails else Status.SUCCEEDED, nodes)
+    state.inputs, state.finished_at = {"question": "My shoes fell apart, money back!"}, NOW
+    state.result, state.error = (None, ERROR) if fails else (SAID, None)
+    return definition, state
+
+
+def attempted() -> dict[str, list[dict[str, Any]]]:
+    """When the three nodes waited and ran."""
+
+    def span(kind: str, began: float, ended: float, attempt: int = 1, error: str = "") -> dict[str, Any]:
+        times = {"began": 1000 + began, "ended": 1000 + ended}
+        return {"kind": kind, **times, "attempt": attempt, "round": 1, "error": error}
+
+    wrong = "ModelError: no valid Reply"
+    return {
+        "intent": [span("wait", 0, 0.2), span("run", 0.2, 1.1)],
+        "lookups": [span("wait", 0, 0.2), span("run", 0.2, 2.3)],
+        "draft": [
+            span("wait", 2.3, 2.6), span("run", 2.6, 5.0, 1, wrong), span("wait", 5.0, 6.1),
+            span("run", 6.1, 8.4, 2, wrong), span("wait", 8.4, 9.3), span("run", 9.3, 12.0, 3),
+        ],
+    }  # fmt: skip
+
+
+def open_panel(page: Any, definition: ChainDefinition, state: ChainState) -> None:
+    """The panel of `draft`, answered as the kernel would."""
+
+    def answer(kind: str, answer: Any) -> None:
+        asked = "(kind) => window.sent.find((m) => m.question?.type === kind)?.id"
+        page.wait_for_function(asked, arg=kind)
+        reply = {"type": "reply", "id": page.evaluate(asked, kind), "ok": True, "error": "", "answer": answer}
+        page.evaluate("(reply) => window.tell(reply)", reply)
+
+    page.locator("[data-node=draft]").click()
+    answer("node", unit_detail(definition, state, "draft"))
+    prompt = "Answer kindly: My shoes fell apart, money back!"
+    answer("prompt", {"messages": [{"role": "user", "content": prompt}]})
+    page.wait_for_function("!document.querySelector('[data-section=prompt]').hidden")
+    page.evaluate("document.querySelectorAll('.tf-section').forEach((e) => { e.open = true })")
+
+
+def told_pictures(browser: Any) -> None:
+    """The panel, the timeline and a failed run, each in light and dark."""
+    for name in ("panel", "timeline", "failed"):
+        for dark in (False, True):
+            definition, state = triage_with_source(fails=name != "panel")
+            page = browser.new_page(viewport={"width": 960, "height": 1200}, reduced_motion="reduce")
+            page.clock.set_fixed_time(NOW)
+            pieces = [["thinking", "They want money back."], ["text", SAID]]
+            streams = {"draft": {"turn": "1.1.3", "cut": False, "pieces": pieces}} if name == "panel" else {}
+            fill(page, definition, state, MODULE, dark=dark, streams=streams, spans=attempted())
+            page.add_style_tag(content=QUIET)
+            if name == "panel":
+                open_panel(page, definition, state)
+            elif name == "timeline":
+                page.get_by_role("button", name="Timeline", exact=True).click()
+            page.mouse.move(0, 0)
+            target = f"{name}{'-dark' if dark else ''}.png"
+            page.locator(".tf-live").screenshot(path=PICTURES / target, animations="disabled")
+            print(f"Drawn: docs/pictures/{target}")
+            page.close()
+
+
 SHOWN = {"live-running": (running, False), "live-suspended": (suspended, True), "live-100": (hundred, False)}
 
 
@@ -125,6 +239,7 @@ def main() -> None:
             page.wait_for_function("document.querySelector('.tf-pill').textContent.includes('12 s')")
             page.locator(".tf-live").screenshot(path=PICTURES / f"{name}.png", animations="disabled")
             print(f"Drawn: docs/pictures/{name}.png")
+        told_pictures(browser)
         browser.close()
 
 

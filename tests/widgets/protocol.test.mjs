@@ -114,3 +114,38 @@ test("durations read as Python writes them", () => {
   assert.deepEqual([-1, 0.44, 9.96, 59.6, 125, 3599.7, 3725].map(duration),
     ["0.0 s", "0.4 s", "10 s", "1 m 00 s", "2 m 05 s", "1 h 00 m", "1 h 02 m"]);
 });
+
+test("a question is answered by its id, with an answer or why there is none", async () => {
+  const { follower, sent, tell } = follow();
+  const [one, two] = [follower.ask({ type: "node", unit: "a" }), follower.ask({ type: "prompt", unit: "a" })];
+  assert.deepEqual(sent.map(({ type, question }) => [type, question.type]), [["ask", "node"], ["ask", "prompt"]]);
+  tell({ type: "reply", id: sent[1].id, ok: false, error: "it asks no model", answer: null });
+  tell({ type: "reply", id: sent[0].id, ok: true, error: "", answer: { unit: "a" } });
+  assert.deepEqual(await one, { answer: { unit: "a" }, error: "" });
+  assert.deepEqual(await two, { error: "it asks no model" });
+});
+
+test("spans of a unit replace those before", () => {
+  const { follower, tell } = follow();
+  const span = (ended) => ({ kind: "run", began: 1, ended, attempt: 1, round: 1, error: "" });
+  tell(delta(1, { spans: { a: [span(null)], b: [span(2)] } }));
+  tell(delta(2, { spans: { a: [span(3)] } }));
+  assert.deepEqual(follower.picture.spans, { a: [span(3)], b: [span(2)] });
+});
+
+test("a view below hears and says through the one above, to any depth", async () => {
+  const { follower, sent, tell } = follow();
+  const snapshot = { seq: 0, run: { id: "r2" }, nodes: {}, streams: {}, spans: {}, forms: [], answers: [] };
+  const below = new Follower(follower.wireBelow("sub", { graph: {}, snapshot }), () => {});
+  below.start();
+  assert.deepEqual(sent, [{ type: "below", unit: "sub", content: { type: "rendered" } }]);
+  tell({ type: "below", unit: "sub", message: delta(1, { run: { id: "r2", status: "RUNNING" } }) });
+  tell({ type: "below", unit: "other", message: delta(2, { run: { id: "r2", status: "FAILED" } }) });
+  assert.equal(below.picture.run.status, "RUNNING");
+  const deepest = new Follower(below.wireBelow("inner", { graph: {}, snapshot }), () => {});
+  deepest.start();
+  assert.deepEqual(sent.at(-1).content, { type: "below", unit: "inner", content: { type: "rendered" } });
+  below.stop();
+  tell({ type: "below", unit: "sub", message: delta(2, { run: { id: "r2", status: "FAILED" } }) });
+  assert.equal(below.picture.run.status, "RUNNING");
+});
