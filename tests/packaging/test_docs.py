@@ -15,9 +15,8 @@ from tinyflow_nb_magics.help import CELL_FLAGS, COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
-    "README.md", "CONTRIBUTING.md", "docs/tutorial.md", "docs/reference.md", "docs/trust.md",
-    "docs/nesting.md",
-    "bench/README.md",
+    "README.md", "CONTRIBUTING.md", "bench/README.md", "widgets/README.md",
+    *sorted(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md")),
 ]  # fmt: skip
 CELL = re.compile(r"```python\n%%tinyflow (\w+)[^\n]*\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)]+)\)")
