@@ -37,7 +37,7 @@ export class Runs {
       html("button", { type: "button", onclick: () => this.sort(at) }, title)));
     this.root = html("section", { "aria-label": "Runs" },
       html("header", { class: "tf-bar" }, html("b", { class: "tf-chain" }, "Runs"), this.counts, html("span", { class: "tf-space" }), this.chain),
-      html("div", { class: "tf-tablebox" }, html("table", {}, html("thead", {}, html("tr", {}, ...this.head, html("th", {}))), this.body)),
+      html("div", { class: "tf-tablebox" }, html("table", {}, html("thead", {}, html("tr", {}, ...this.head, html("th", { scope: "col" }, "note"))), this.body)),
       this.none, html("footer", { class: "tf-pages" }, this.newer, this.older));
     this.draw();
   }
