@@ -388,6 +388,10 @@ def test_handles_show_themselves(two: ChainHandle, notebook: Notebook) -> None:
     (shown,) = notebook.ok("two.last").shown
     assert shown["text/plain"].endswith("\n6")
     assert shown["image/svg+xml"].startswith("<svg")
+    assert shown["image/svg+xml"] == run.svg() == run._repr_mimebundle_()["image/svg+xml"]
+    assert run.html().startswith("<!doctype html>")
+    assert two.svg() == bundle["image/svg+xml"]
+    assert two.mermaid() == 'flowchart LR\n    n0["measure"]\n    n1["double"]\n    n0 --> n1\n'
     assert "application/vnd.jupyter.widget-view+json" not in shown
 
 

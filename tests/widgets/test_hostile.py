@@ -46,26 +46,27 @@ OUTLINE = """(root) => [...root.querySelectorAll("*")]
 
 def story(make: SimpleNamespace, word: str, status: Status) -> tuple[Any, ChainState]:
     """A chain and its run with the word wherever a chain, a model or a person may write."""
+    name = HARMLESS if "[" in word else word  # a bracket begins an item
     reads = Parameter(name=word, source="input", reference=word)
     definition = make.chain(
         [
-            NodeDefinition(id=word, type=word, description=word, line=1, parameters=(reads,), tags=("x",)),
-            NodeDefinition(id=word + "2", type="chain"),
+            NodeDefinition(id=name, type=word, description=word, line=1, parameters=(reads,), tags=("x",)),
+            NodeDefinition(id=name + "2", type="chain"),
         ],
         [], description=word, source=word, inputs=(InputDefinition(name=word),),
     )  # fmt: skip
-    error = {"type": word, "message": f"{word}\n{word}", "node": word, "line": 1, "traceback": word,
+    error = {"type": word, "message": f"{word}\n{word}", "node": name, "line": 1, "traceback": word,
              "answer": word, "path": [{"chain": word, "node": word, "line": 1}]}  # fmt: skip
     first = NodeState(
-        word, status, error=error if status is Status.FAILED else None, reason=word, worker=word, attempts=2,
+        name, status, error=error if status is Status.FAILED else None, reason=word, worker=word, attempts=2,
         output=[{word: word}], usage={"model": word, "input_tokens": 1}, started_at=1000.0,
         finished_at=1001.0, answered_by={"who": word, "at": 5},
     )  # fmt: skip
     second = NodeState(
-        word + "2", Status.SUSPENDED, waiting_for={"message": word, "schema": {}, "initial": word}
+        name + "2", Status.SUSPENDED, waiting_for={"message": word, "schema": {}, "initial": word}
     )
     state = ChainState(
-        word, word, "", status, inputs={word: word}, result=word, nodes={word: first, word + "2": second},
+        word, word, "", status, inputs={word: word}, result=word, nodes={name: first, name + "2": second},
         created_at=1000.0, finished_at=1001.0, error=first.error,
     )  # fmt: skip
     return definition, state

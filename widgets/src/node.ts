@@ -41,7 +41,8 @@ export class NodeBox {
       svg("g", { "aria-hidden": "true" }, // the button's label says it all
         svg("rect", { class: "tf-tile", x: PAD, y: 12, width: 29, height: 29, rx: 7 }),
         svg("path", { class: "tf-icon", transform: "translate(16.5 18.5)", d: node.icon }),
-        this.name, this.text, this.track, this.done, this.badge));
+        this.name, this.text, this.track, this.done, this.badge,
+        node.type === "chain" && svg("path", { class: "tf-plus", d: `M${width - 23} ${height - 16}h10m-5-5v10` })));
   }
 
   update(picture: NodePicture, now: number): void {
