@@ -77,7 +77,7 @@ def test_the_graph_lives_and_tokens_come_one_by_one(open_notebook: OpenNotebook)
     assert statuses_in(page.last_picture()) == ["SUCCEEDED", "SUCCEEDED"]
     assert "speak RUNNING" in page.seen("statuses")
     texts = page.seen("texts")
-    assert len(texts) >= 15  # 30 words, 50 ms apart
+    assert len(texts) >= 8  # 30 words, 50 ms apart; a busy machine draws some together
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
     assert texts[-1].split() == [f"word{n}" for n in range(len(texts[-1].split()))]
 

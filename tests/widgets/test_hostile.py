@@ -46,7 +46,7 @@ OUTLINE = """(root) => [...root.querySelectorAll("*")]
 
 def story(make: SimpleNamespace, word: str, status: Status) -> tuple[Any, ChainState]:
     """A chain and its run with the word wherever a chain, a model or a person may write."""
-    name = HARMLESS if "[" in word else word  # a bracket begins an item
+    name = HARMLESS if set("[#") & set(word) else word  # these begin an item, a round
     reads = Parameter(name=word, source="input", reference=word)
     definition = make.chain(
         [
@@ -133,7 +133,7 @@ def test_what_is_kept_of_a_run_is_harmless_in_a_browser(
     outlines = {}
     for word in (HARMLESS, *make.hostile, *MARKDOWN):
         definition, state = story(make, word, status)
-        page.set_content(made(definition, state, streams={word: word}))
+        page.set_content(made(definition, state, streams={next(iter(state.nodes)): word}))
         outlines[word] = page.evaluate(f"({OUTLINE})(document.body)")
         assert page.evaluate(f"({AT_FAULT})(document.body)") == []
         assert page.evaluate("window.pwned") is None
