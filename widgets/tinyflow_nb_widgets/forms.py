@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.definition import InputDefinition
     from tinyflow_nb.model.state import ChainState, NodeState
 
+
 def waiting_forms(state: ChainState) -> list[dict[str, Any]]:
     """The open forms of a run. `key` changes when the same unit asks anew."""
     return [form_of(state, unit, node) for unit, node in state.waiting().items()]
