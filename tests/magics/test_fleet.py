@@ -158,7 +158,7 @@ async def test_b23_a_run_no_worker_takes_says_why_in_its_live_view(
     session, view = Session(), View()
     try:
         session.connect(fleet)
-        run = session.start(definition, {"n": 1}, deadline=None, bindings={})
+        run = session.start(definition, {"n": 1}, deadline=None, bindings={}, chains={})
         session.follow(run, view)  # type: ignore[arg-type]
         await wait_until(lambda: {"one": "no worker is alive"} in view.waits)
     finally:
