@@ -84,7 +84,9 @@ async def test_b23_who_cannot_load_the_code_of_many_runs_keeps_nothing_of_those_
 
     address = f"sqlite:///{tmp_path / 'runs.db'}"
     async with connect(address) as executor:
-        run = await executor.execute_async(define("@confirm()\ndef a():\n    'Well?'\n\ndef b(a): return a\n"))
+        run = await executor.execute_async(
+            define("@confirm()\ndef a():\n    'Well?'\n\ndef b(a): return a\n")
+        )
         await wait_until(lambda: is_(executor, run, "SUSPENDED"))
 
     def missing(*args):
