@@ -169,7 +169,7 @@ def test_missing_inputs_are_asked_for(open_notebook: OpenNotebook) -> None:
     form = page.page.locator(".tf-form")
     form.wait_for()
     page.screenshot("inputs")
-    form.get_by_label("b", exact=True).fill("41")
+    form.get_by_label("B", exact=True).fill("41")
     form.get_by_role("button", name="Start").click()
     assert page.last_picture()["text/plain"].endswith("\n42")
 
