@@ -174,9 +174,10 @@ class Page:
     def last_picture(self, cell: int = 1) -> dict[str, str]:
         """By mime type, once it has replaced the live view for good."""
         self.until(
-            "(i) => jupyterapp.shell.currentWidget.context.model.toJSON().cells[i].outputs"
-            ".every(({data = {}}) => !('application/vnd.jupyter.widget-view+json' in data)"
-            " && /: (succeeded|failed|cancelled)/.test([data['text/plain'] ?? ''].flat().join('')))",
+            "(i) => { const shown = jupyterapp.shell.currentWidget.context.model.toJSON().cells[i].outputs"
+            ".flatMap(({data}) => data ? [data] : []); return shown.length > 0 && shown"
+            ".every((data) => !('application/vnd.jupyter.widget-view+json' in data)"
+            " && /: (succeeded|failed|cancelled)/.test([data['text/plain'] ?? ''].flat().join(''))); }",
             cell,
         )
         return {mime: "".join(parts) for mime, parts in self.outputs(cell)[0]["data"].items()}
