@@ -7,6 +7,7 @@ import importlib.util
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -37,6 +38,8 @@ def package_folder() -> Path:
 
 
 def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script's background job, and so its children
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = package_folder()
     if WHEEL_UNDER_TEST and not folder.is_relative_to(WHEEL_UNDER_TEST):
         raise pytest.UsageError(f"tinyflow_nb comes from {folder}, not from the wheel in {WHEEL_UNDER_TEST}")
