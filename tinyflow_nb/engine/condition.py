@@ -42,7 +42,8 @@ class Condition(Engine):
         """Why this process can't do its work now, a line each; [] while it can."""
         found = ["it drains: it takes nothing more"] if self._draining else []
         try:
-            await asyncio.wait_for(self._store.header(NO_RUN), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._store.header(NO_RUN)
         except TimeoutError:
             found.append(f"the store does not answer within {ANSWER_SECONDS:g} s")
         except TinyflowError as e:

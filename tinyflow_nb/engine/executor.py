@@ -146,7 +146,8 @@ class ChainExecutor(Chains):
                 known = live or header
                 self._following.follow(run_id, known.seq, soon=live is None)
                 try:
-                    status = await asyncio.wait_for(changed, None if until is None else until - loop.time())
+                    async with asyncio.timeout_at(until):
+                        status = await changed
                 except TimeoutError:
                     told = f"{known.chain} has not ended after {timeout:g} s; it goes on as run {run_id}"
                     raise ChainTimeout(told, run_id=run_id) from None

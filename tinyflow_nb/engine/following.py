@@ -138,4 +138,5 @@ class Following:
 async def _either(event: asyncio.Event, seconds: float) -> None:
     """Wait for the event, `seconds` at most."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()

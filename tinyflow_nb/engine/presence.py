@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -32,10 +33,9 @@ class Presence:
         while True:
             self._now.clear()
             await self._report(COUNTS_FOR)
-            try:
-                await asyncio.wait_for(self._now.wait(), EVERY)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    await self._now.wait()
 
     async def _report(self, ttl: float) -> None:
         try:

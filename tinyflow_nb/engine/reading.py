@@ -38,7 +38,8 @@ async def read_events(
     while not await _is_over(store, run, reader):
         batch: Sequence[Event] = ()
         with contextlib.suppress(TimeoutError):
-            batch = await asyncio.wait_for(inbox.get(), POLL_SECONDS)
+            async with asyncio.timeout(POLL_SECONDS):  # `wait_for` may swallow the reader's cancellation
+                batch = await inbox.get()
         if not is_here():
             chunks, position = await store.chunks(run, position)
             batch = _merged(batch, chunks)

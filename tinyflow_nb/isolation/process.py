@@ -82,7 +82,8 @@ class Child:
                 answer = await self._next()
                 if not isinstance(answer, Chunk | Log):
                     with contextlib.suppress(TimeoutError):  # the cell may have closed it
-                        await asyncio.wait_for(self._marked.wait(), MARK_SECONDS)
+                        async with asyncio.timeout(MARK_SECONDS):
+                            await self._marked.wait()
                     return answer
                 if heard is not None:
                     heard(answer)

@@ -55,7 +55,8 @@ class Watching:
             changed = self._changed(runs)
         if not changed:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), timeout)
+                async with asyncio.timeout(timeout):
+                    await self._news.wait()
             changed = self._changed(runs)
         for run in self._heard.keys() - runs.keys():
             del self._heard[run]
