@@ -56,7 +56,7 @@ def test_entry_points(wheel: zipfile.ZipFile) -> None:
     parser = configparser.ConfigParser()
     parser.read_string(wheel.read(f"{metadata(wheel)}/entry_points.txt").decode())
     assert dict(parser["console_scripts"]) == {"tinyflow-nb": "tinyflow_nb.cli:app"}
-    assert set(parser["tinyflow_nb.nodes"]) == {"code", "confirm", "llm"}
+    assert set(parser["tinyflow_nb.nodes"]) == {"chain", "code", "confirm", "llm"}
 
 
 def test_entry_points_load(installed: Path) -> None:
@@ -68,7 +68,7 @@ for point in metadata.entry_points(group="tinyflow_nb.nodes"):
 """
     lines = sorted(run(code, path=installed).split("\n"))
     assert [line.split()[:2] for line in lines if line] == [
-        ["code", "True"], ["confirm", "True"], ["llm", "True"]
+        ["chain", "True"], ["code", "True"], ["confirm", "True"], ["llm", "True"]
     ]  # fmt: skip
 
 
