@@ -162,7 +162,7 @@ async def chains(redis: str, rocketmq: str) -> None:
 def idle(redis: str, scheduler: str) -> None:
     command = [sys.executable, "-c", "from tinyflow_nb.cli import app; app()", "worker", "--store", redis]
     with subprocess.Popen([*command, "--scheduler", scheduler], stderr=subprocess.DEVNULL) as worker:
-        time.sleep(8)
+        time.sleep(8)  # started, and at rest: what its client builds behind its start is in the figure
         seen = psutil.Process(worker.pid)
         say("idle worker", scheduler=scheduler.partition(":")[0], megabytes=seen.memory_info().rss / 2**20,
             threads=seen.num_threads())  # fmt: skip

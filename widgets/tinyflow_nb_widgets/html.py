@@ -98,22 +98,6 @@ def _image(definition: ChainDefinition, state: ChainState | None, scheme: Scheme
     return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
 
-def rendertext(definition: ChainDefinition, state: ChainState | None) -> str:
-    """The run in plain text: for a terminal, a diff, a screen reader."""
-    if state is None:
-        return f"{definition.name}: not started"
-    run = run_picture(definition, state)
-    took = elapsed(run)
-    lines = [f"{definition.name}: {run['word']}" + (f" in {took}" if took else "") + f" (run {state.id})"]
-    if run["error"]:
-        where = [run["error"]["node"], f"line {run['error']['line']}" if run["error"]["line"] else ""]
-        place = ", ".join(filter(None, where))
-        lines.append(f"{place}: {run['error']['title']}" if place else run["error"]["title"])
-    elif state.status is Status.SUCCEEDED:
-        lines.append(readable(state.result))
-    return printable("\n".join(lines))
-
-
 def render_text(definition: ChainDefinition, state: ChainState | None) -> str:
     """The run in plain text: for a terminal, a diff, a screen reader."""
     if state is None:
