@@ -79,7 +79,7 @@ def render_fragment(
     light, dark = _image(definition, state, "light"), _image(definition, state, "dark")
     return (
         f"<style>{graph_css()}{_page_css()}</style><div class='tf tf-page tf-kept'>"
-        f"<img class='tf-day' alt='{text(rendertext(definition, state))}' src='{light}'>"
+        f"<img class='tf-day' alt='{text(render_text(definition, state))}' src='{light}'>"
         f"<img class='tf-night' alt='' width='0' height='0' src='{dark}'>{below}</div>"
         + (f"<div class='tf-place' data-tf-view='{text(view)}'></div>" if view else "")
     )
