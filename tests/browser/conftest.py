@@ -157,6 +157,13 @@ class Page:
         """Wait for a JavaScript condition."""
         self.page.wait_for_function(condition, arg=argument)
 
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something outside the page."""
+        end = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < end, "60 s went by"
+            self.page.wait_for_timeout(50)
+
     def until_executed(self, cell: int) -> None:
         self.until(
             "(i) => jupyterapp.shell.currentWidget.content.widgets[i].model.executionCount > 0"
