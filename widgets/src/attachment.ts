@@ -10,29 +10,29 @@ const LARGEST = 1_000_000; // bytes; it travels in one message, and is kept with
 /** A small file: its name, its type, and what is in it as text or base64. */
 export class Attachment implements Control {
   readonly root: HTMLElement;
-  private readonly complaint = new Complaint();
-  private readonly input: HTMLInputElement;
-  private readonly about = html("span", { class: "tf-hint", role: "status" });
-  private value: Json | undefined;
+  readonly #complaint = new Complaint();
+  readonly #input: HTMLInputElement;
+  readonly #about = html("span", { class: "tf-hint", role: "status" });
+  #value: Json | undefined;
 
   constructor(spec: Spec, more: HTMLElement | null = null) {
     const id = partId();
-    this.value = spec.value;
-    this.input = html("input", { id, type: "file", "aria-describedby": this.complaint.id, onchange: () => void this.take() });
+    this.#value = spec.value;
+    this.#input = html("input", { id, type: "file", "aria-describedby": this.#complaint.id, onchange: () => void this.#take() });
     this.root = html("div", { class: "tf-field", "data-field": spec.name },
       (spec.label || more) && html("div", { class: "tf-labels" },
         spec.label && html("label", { class: "tf-label", for: id }, spec.label, optional(spec)), more),
-      hint(spec.schema), this.input, this.about, this.complaint.element);
+      hint(spec.schema), this.#input, this.#about, this.#complaint.element);
     if (!spec.label) this.rename(spec.says);
-    this.tell();
+    this.#tell();
   }
 
   read(): Json | undefined {
-    return this.value;
+    return this.#value;
   }
 
   complain(_: Path, message: string): void {
-    this.complaint.say(this.root, message);
+    this.#complaint.say(this.root, message);
   }
 
   clear(): void {
@@ -40,25 +40,25 @@ export class Attachment implements Control {
   }
 
   rename(says: string): void {
-    if (!this.input.labels?.length) this.input.setAttribute("aria-label", says);
+    if (!this.#input.labels?.length) this.#input.setAttribute("aria-label", says);
   }
 
-  private async take(): Promise<void> {
-    const file = this.input.files?.[0];
+  async #take(): Promise<void> {
+    const file = this.#input.files?.[0];
     if (!file) return;
     this.clear();
     if (file.size > LARGEST) {
-      this.input.value = "";
+      this.#input.value = "";
       this.complain([], `${file.name} has ${megabytes(file.size)}; at most 1 MB can be attached.`);
       return;
     }
-    this.value = await attached(file);
-    this.tell();
+    this.#value = await attached(file);
+    this.#tell();
   }
 
-  private tell(): void {
-    const { name } = isObject(this.value) ? this.value : { name: undefined };
-    setText(this.about, typeof name === "string" ? `Attached: ${name}` : "At most 1 MB.");
+  #tell(): void {
+    const { name } = isObject(this.#value) ? this.#value : { name: undefined };
+    setText(this.#about, typeof name === "string" ? `Attached: ${name}` : "At most 1 MB.");
   }
 }
 

@@ -66,33 +66,33 @@ export function hint(schema: Schema): HTMLElement | "" {
 /** One value. */
 export class Leaf implements Control {
   readonly root: HTMLElement;
-  private readonly spec: Spec;
-  private readonly input: Input;
-  private readonly complaint = new Complaint();
+  readonly #spec: Spec;
+  readonly #input: Input;
+  readonly #complaint = new Complaint();
 
   constructor(spec: Spec, more: HTMLElement | null = null) {
-    this.spec = spec;
+    this.#spec = spec;
     const id = partId();
-    const { element, grouped } = this.input = makeInput(spec, id);
+    const { element, grouped } = this.#input = makeInput(spec, id);
     const label = spec.label && html(grouped ? "span" : "label",
       { class: "tf-label", id: `${id}-label`, for: grouped ? null : id }, spec.label, optional(spec));
-    element.setAttribute("aria-describedby", this.complaint.id);
+    element.setAttribute("aria-describedby", this.#complaint.id);
     if (!label) this.rename(spec.says);
     else if (grouped) element.setAttribute("aria-labelledby", label.id);
     this.root = html("div", { class: "tf-field", "data-field": spec.name },
-      (label || more) && html("div", { class: "tf-labels" }, label, more), hint(spec.schema), element, this.complaint.element);
+      (label || more) && html("div", { class: "tf-labels" }, label, more), hint(spec.schema), element, this.#complaint.element);
   }
 
   read(path: Path, problems: Violation[]): Json | undefined {
-    const value = this.input.read();
+    const value = this.#input.read();
     if (!(value instanceof Error)) return value;
     problems.push({ path, message: value.message });
     return undefined;
   }
 
   complain(_: Path, message: string): void {
-    this.complaint.say(this.root, message);
-    if (!this.input.grouped) this.input.element.setAttribute("aria-invalid", String(Boolean(message)));
+    this.#complaint.say(this.root, message);
+    if (!this.#input.grouped) this.#input.element.setAttribute("aria-invalid", String(Boolean(message)));
   }
 
   clear(): void {
@@ -100,7 +100,7 @@ export class Leaf implements Control {
   }
 
   rename(says: string): void {
-    if (!this.spec.label) this.input.element.setAttribute("aria-label", says);
+    if (!this.#spec.label) this.#input.element.setAttribute("aria-label", says);
   }
 }
 

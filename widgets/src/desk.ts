@@ -76,33 +76,33 @@ export interface BoardModel {
 /** A board's end of the wire: one question at a time, and none while nobody looks. */
 export class Desk {
   readonly model: BoardModel;
-  private readonly tell: (error: string) => void;
-  private readonly waiting = new Map<string, (reply: Reply) => void>();
-  private readonly onMessage = (message: Reply) => this.waiting.get(message.id)?.(message);
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private closed = false;
+  readonly #tell: (error: string) => void;
+  readonly #waiting = new Map<string, (reply: Reply) => void>();
+  readonly #onMessage = (message: Reply) => this.#waiting.get(message.id)?.(message);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
 
   constructor(model: BoardModel, tell: (error: string) => void) {
     this.model = model;
-    this.tell = tell;
-    model.on("msg:custom", this.onMessage);
+    this.#tell = tell;
+    model.on("msg:custom", this.#onMessage);
   }
 
   /** Calls `look` now and every two seconds while the element is in sight. */
   watch(element: HTMLElement, look: () => Promise<void>): void {
     const again = async () => {
-      if (this.closed) return;
+      if (this.#closed) return;
       const { bottom, top, width } = element.getBoundingClientRect();
       if (document.visibilityState === "visible" && width > 0 && bottom > 0 && top < innerHeight) await look();
-      this.timer = setTimeout(() => void again(), LOOK_MS);
+      this.#timer = setTimeout(() => void again(), LOOK_MS);
     };
-    this.timer = setTimeout(() => void again());
+    this.#timer = setTimeout(() => void again());
   }
 
   close(): void {
-    this.closed = true;
-    clearTimeout(this.timer);
-    this.model.off("msg:custom", this.onMessage);
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.model.off("msg:custom", this.#onMessage);
   }
 
   /** Always resolves, with an `ok`; what went wrong is told too. */
@@ -110,16 +110,16 @@ export class Desk {
     const refused = (error: string): Reply => ({ type: "ack", id, ok: false, fields: {}, error });
     const reply = new Promise<Reply>((resolve) => {
       const timer = setTimeout(() => resolve(refused("The kernel does not answer yet. If it was restarted, run the cell again.")), ACK_MS);
-      this.waiting.set(id, (said) => (clearTimeout(timer), resolve(said)));
+      this.#waiting.set(id, (said) => (clearTimeout(timer), resolve(said)));
     });
     try {
       await this.model.send({ type: "action", id, action });
     } catch {
-      this.waiting.get(id)?.(refused("The kernel is gone: run the cell again."));
+      this.#waiting.get(id)?.(refused("The kernel is gone: run the cell again."));
     }
     const said = await reply;
-    this.waiting.delete(id);
-    this.tell(said.ok || action.type === "resume" ? "" : said.error);
+    this.#waiting.delete(id);
+    this.#tell(said.ok || action.type === "resume" ? "" : said.error);
     return said;
   }
 }

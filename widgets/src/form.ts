@@ -21,27 +21,27 @@ export type Send = (answer: Json, id: string) => Promise<Ack>;
 /** A question with its fields. What is wrong is said at its field, by the rules Python judges by. */
 export class Form {
   readonly root: HTMLFormElement;
-  private readonly schema: Schema;
-  private readonly send: Send;
-  private readonly id = newId();
-  private readonly control: Control;
-  private readonly body: HTMLFieldSetElement;
-  private readonly problem = html("div", { class: "tf-problem", role: "alert" });
+  readonly #schema: Schema;
+  readonly #send: Send;
+  readonly #id = newId();
+  readonly #control: Control;
+  readonly #body: HTMLFieldSetElement;
+  readonly #problem = html("div", { class: "tf-problem", role: "alert" });
 
   constructor({ unit, message, schema, initial }: Question, send: Send) {
-    this.schema = schema;
-    this.send = send;
+    this.#schema = schema;
+    this.#send = send;
     const [shape, nullable] = withoutNull(schema, schema);
     const atOnce = Boolean(unit) && !nullable && isPressed(shape); // the buttons are the answer
-    this.control = makeControl(schema, { name: "", label: "", says: hasFields(shape) ? "Fields" : "Answer", root: schema, required: true,
-      value: initial ?? undefined, submitNow: atOnce ? () => void this.submit() : null });
-    this.body = html("fieldset", { class: "tf-fields" }, this.control.root, !atOnce && html("div", { class: "tf-submit" },
+    this.#control = makeControl(schema, { name: "", label: "", says: hasFields(shape) ? "Fields" : "Answer", root: schema, required: true,
+      value: initial ?? undefined, submitNow: atOnce ? () => void this.#submit() : null });
+    this.#body = html("fieldset", { class: "tf-fields" }, this.#control.root, !atOnce && html("div", { class: "tf-submit" },
       html("button", { type: "submit", class: "tf-primary" }, unit ? "Send answer" : "Start"), html("span", { class: "tf-hint" }, "Ctrl-Enter")));
     this.root = html("form", { class: "tf-form", "data-unit": unit, "data-status": "SUSPENDED", novalidate: true,
       "aria-label": unit ? `${unit}: ${message}` : message,
-      onsubmit: (event: SubmitEvent) => (event.preventDefault(), void this.submit()),
-      onkeydown: (event: KeyboardEvent) => this.key(event) },
-      html("header", { class: "tf-ask" }, unit && html("b", {}, unit), html("span", {}, message)), this.body, this.problem);
+      onsubmit: (event: SubmitEvent) => (event.preventDefault(), void this.#submit()),
+      onkeydown: (event: KeyboardEvent) => this.#key(event) },
+      html("header", { class: "tf-ask" }, unit && html("b", {}, unit), html("span", {}, message)), this.#body, this.#problem);
   }
 
   focus(): void {
@@ -49,41 +49,41 @@ export class Form {
     this.root.querySelector<HTMLElement>("input, textarea, select, button")?.focus({ preventScroll: true });
   }
 
-  private key(event: KeyboardEvent): void {
+  #key(event: KeyboardEvent): void {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    void this.submit();
+    void this.#submit();
   }
 
   /** The answer, if nothing is wrong with it. */
-  private read(): Json | undefined {
+  #read(): Json | undefined {
     const unread: Violation[] = [];
-    const value = this.control.read([], unread);
+    const value = this.#control.read([], unread);
     const refused = value === undefined ? [{ path: [], message: WANTED }]
-      : violations(this.schema, value, this.schema).filter(({ path }) => !unread.some((one) => startsWith(path, one.path)));
+      : violations(this.#schema, value, this.#schema).filter(({ path }) => !unread.some((one) => startsWith(path, one.path)));
     const found = [...unread, ...(unread.length && value === undefined ? [] : refused)];
-    this.control.clear();
-    for (const { path, message, missing } of found) this.control.complain(path, missing ? WANTED : sentence(message));
+    this.#control.clear();
+    for (const { path, message, missing } of found) this.#control.complain(path, missing ? WANTED : sentence(message));
     return found.length ? undefined : value;
   }
 
-  private async submit(): Promise<void> {
-    if (this.body.disabled) return; // it is on its way
-    setText(this.problem, "");
-    const answer = this.read();
-    if (answer === undefined) return this.focusWrong();
-    this.body.disabled = true;
+  async #submit(): Promise<void> {
+    if (this.#body.disabled) return; // it is on its way
+    setText(this.#problem, "");
+    const answer = this.#read();
+    if (answer === undefined) return this.#focusWrong();
+    this.#body.disabled = true;
     this.root.classList.add("tf-busy");
-    const ack = await this.send(answer, this.id);
+    const ack = await this.#send(answer, this.#id);
     if (ack.ok) return; // the form goes when the run goes on
-    this.body.disabled = false;
+    this.#body.disabled = false;
     this.root.classList.remove("tf-busy");
-    setText(this.problem, ack.error);
-    for (const [name, message] of Object.entries(ack.fields)) this.control.complain([name], sentence(message));
-    this.focusWrong();
+    setText(this.#problem, ack.error);
+    for (const [name, message] of Object.entries(ack.fields)) this.#control.complain([name], sentence(message));
+    this.#focusWrong();
   }
 
-  private focusWrong(): void {
+  #focusWrong(): void {
     this.root.querySelector<HTMLElement>(".tf-wrong :is(input, textarea, select, button):not([hidden] *)")?.focus();
   }
 }

@@ -19,47 +19,47 @@ const TOOLS: [name: string, key: string, icon: string][] = [
 /** The chain as Python laid it out; only colours, marks and words change while it runs. */
 export class Graph implements Panel {
   readonly root: HTMLElement;
-  private readonly context: Context;
-  private readonly nodes: Map<string, NodeBox>;
-  private readonly edges: { edge: GraphEdge; root: SVGGElement; state: string }[];
-  private readonly viewport: Viewport;
-  private readonly minimap: Minimap;
-  private readonly search: Search;
-  private readonly walk: Walk;
-  private current: NodeBox | undefined;
+  readonly #context: Context;
+  readonly #nodes: Map<string, NodeBox>;
+  readonly #edges: { edge: GraphEdge; root: SVGGElement; state: string }[];
+  readonly #viewport: Viewport;
+  readonly #minimap: Minimap;
+  readonly #search: Search;
+  readonly #walk: Walk;
+  #current: NodeBox | undefined;
 
   constructor(context: Context) {
-    this.context = context;
+    this.#context = context;
     const { graph } = context;
-    this.walk = new Walk(graph);
-    this.edges = graph.edges.map((edge) => ({ edge, root: drawEdge(edge, HEADS[graph.direction]), state: "" }));
-    this.nodes = new Map(graph.nodes.map((node) => [node.id, new NodeBox(node, graph.marks)]));
-    const boxes = [...this.nodes.values()];
+    this.#walk = new Walk(graph);
+    this.#edges = graph.edges.map((edge) => ({ edge, root: drawEdge(edge, HEADS[graph.direction]), state: "" }));
+    this.#nodes = new Map(graph.nodes.map((node) => [node.id, new NodeBox(node, graph.marks)]));
+    const boxes = [...this.#nodes.values()];
     const canvas = svg("svg", { class: "tf-canvas", viewBox: `0 0 ${graph.width} ${graph.height}`, role: "group",
       "aria-label": `Graph of ${graph.chain}, ${boxes.length} nodes. Arrow keys follow the edges, Enter opens a node.`,
-      onclick: (event: Event) => this.open(event), onfocusin: (event: Event) => this.take(nodeAt(event)) },
-      svg("g", {}, ...this.edges.map((edge) => edge.root)), svg("g", {}, ...boxes.map((box) => box.root)));
+      onclick: (event: Event) => this.#open(event), onfocusin: (event: Event) => this.#take(nodeAt(event)) },
+      svg("g", {}, ...this.#edges.map((edge) => edge.root)), svg("g", {}, ...boxes.map((box) => box.root)));
     let large = false;
-    this.viewport = new Viewport(canvas, graph, boxes.length, graph.nodes[0], (small) => {
+    this.#viewport = new Viewport(canvas, graph, boxes.length, graph.nodes[0], (small) => {
       if (small === large) return;
       large = small;
       for (const box of boxes) box.nameAs(large);
     });
-    this.minimap = new Minimap(graph, this.viewport);
-    this.search = new Search(boxes, (box) => this.viewport.reveal(box.node, true), (box) => this.focus(box ?? this.current));
-    this.root = html("div", { class: "tf-graph", onkeydown: (event: KeyboardEvent) => this.key(event) },
-      this.viewport.root, this.tools(), this.minimap.root);
-    this.take(graph.nodes[0]?.id);
+    this.#minimap = new Minimap(graph, this.#viewport);
+    this.#search = new Search(boxes, (box) => this.#viewport.reveal(box.node, true), (box) => this.#focus(box ?? this.#current));
+    this.root = html("div", { class: "tf-graph", onkeydown: (event: KeyboardEvent) => this.#key(event) },
+      this.#viewport.root, this.#tools(), this.#minimap.root);
+    this.#take(graph.nodes[0]?.id);
   }
 
   update({ nodes }: Picture, delta: Change | null, now: number): void {
-    const changed = delta ? Object.keys(delta.nodes ?? {}) : [...this.nodes.keys()];
+    const changed = delta ? Object.keys(delta.nodes ?? {}) : [...this.#nodes.keys()];
     if (changed.length === 0) return;
-    const boxes = changed.flatMap((id) => this.nodes.get(id) ?? []);
+    const boxes = changed.flatMap((id) => this.#nodes.get(id) ?? []);
     const before = boxes.map((box) => box.status);
     for (const box of boxes) box.update(nodes[box.node.id]!, now);
-    this.minimap.update(boxes);
-    for (const edge of this.edges) {
+    this.#minimap.update(boxes);
+    for (const edge of this.#edges) {
       const { source, target, kind } = edge.edge;
       const state = edgeState(nodes[source]!.status, nodes[target]!.status, kind);
       if (state === edge.state) continue;
@@ -67,82 +67,82 @@ export class Graph implements Panel {
       edge.root.setAttribute("class", `tf-${kind} ${state}`);
     }
     if (!delta) return;
-    this.tell(boxes.filter((box, at) => box.status !== before[at]), nodes);
-    this.follow();
+    this.#tell(boxes.filter((box, at) => box.status !== before[at]), nodes);
+    this.#follow();
   }
 
   tick({ nodes }: Picture, now: number): void {
-    for (const [id, box] of this.nodes) {
+    for (const [id, box] of this.#nodes) {
       if (box.status === "RUNNING" || box.status === "SUSPENDED") box.tick(nodes[id]!, now);
     }
   }
 
   close(): void {
-    this.viewport.close();
+    this.#viewport.close();
   }
 
-  private tools(): HTMLElement {
+  #tools(): HTMLElement {
     const buttons = TOOLS.map(([name, key, icon]) => html("button", { type: "button", class: "tf-tool",
-      title: `${name} (${key})`, "aria-label": name, onclick: () => this.command(key) },
+      title: `${name} (${key})`, "aria-label": name, onclick: () => this.#command(key) },
       svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, svg("path", { d: icon }))));
-    return html("div", { class: "tf-tools", role: "group", "aria-label": "View of the graph" }, this.search.root, ...buttons);
+    return html("div", { class: "tf-tools", role: "group", "aria-label": "View of the graph" }, this.#search.root, ...buttons);
   }
 
-  private tell(boxes: NodeBox[], pictures: Picture["nodes"]): void {
+  #tell(boxes: NodeBox[], pictures: Picture["nodes"]): void {
     const words = boxes.map(({ node }) => `${node.id}: ${pictures[node.id]!.word}`);
-    if (boxes.length <= FEW) return words.forEach((text) => this.context.announce(text));
-    const settled = [...this.nodes.values()].filter((box) => !["READY", "RUNNING", "SUSPENDED"].includes(box.status));
-    this.context.announce(`${settled.length} of ${this.nodes.size} nodes are done`);
+    if (boxes.length <= FEW) return words.forEach((text) => this.#context.announce(text));
+    const settled = [...this.#nodes.values()].filter((box) => !["READY", "RUNNING", "SUSPENDED"].includes(box.status));
+    this.#context.announce(`${settled.length} of ${this.#nodes.size} nodes are done`);
   }
 
   /** Keeps something that runs in sight, unless the reader looks around. */
-  private follow(): void {
-    if (this.root.matches(":hover, :focus-within") || !this.viewport.overflows) return;
-    const active = [...this.nodes.values()].filter(({ status }) => status === "RUNNING" || status === "SUSPENDED");
-    if (active[0] && !active.some(({ node }) => this.viewport.shows(node))) this.viewport.reveal(active[0].node);
+  #follow(): void {
+    if (this.root.matches(":hover, :focus-within") || !this.#viewport.overflows) return;
+    const active = [...this.#nodes.values()].filter(({ status }) => status === "RUNNING" || status === "SUSPENDED");
+    if (active[0] && !active.some(({ node }) => this.#viewport.shows(node))) this.#viewport.reveal(active[0].node);
   }
 
-  private key(event: KeyboardEvent): void {
+  #key(event: KeyboardEvent): void {
     if (event.altKey || (event.target as Element).closest("input")) return;
     const { key } = event;
     const find = (event.ctrlKey || event.metaKey) && key.toLowerCase() === "f";
     if (!find && (event.ctrlKey || event.metaKey)) return;
     const from = nodeAt(event);
-    const next = from === undefined ? undefined : this.walk.step(from, key);
-    if (next !== undefined) this.focus(this.nodes.get(next));
-    else if (from !== undefined && (key === "Enter" || key === " ")) this.open(event);
-    else if (!this.command(find ? "/" : key)) return;
+    const next = from === undefined ? undefined : this.#walk.step(from, key);
+    if (next !== undefined) this.#focus(this.#nodes.get(next));
+    else if (from !== undefined && (key === "Enter" || key === " ")) this.#open(event);
+    else if (!this.#command(find ? "/" : key)) return;
     event.preventDefault();
     event.stopPropagation();
   }
 
-  private command(key: string): boolean {
-    if (key === "/") this.search.open();
-    else if (key === "0") this.viewport.fit();
-    else if (key === "+" || key === "=") this.viewport.step(1);
-    else if (key === "-") this.viewport.step(-1);
+  #command(key: string): boolean {
+    if (key === "/") this.#search.open();
+    else if (key === "0") this.#viewport.fit();
+    else if (key === "+" || key === "=") this.#viewport.step(1);
+    else if (key === "-") this.#viewport.step(-1);
     else return false;
     return true;
   }
 
-  private open(event: Event): void {
+  #open(event: Event): void {
     const id = nodeAt(event);
-    if (id !== undefined) this.context.open(id);
+    if (id !== undefined) this.#context.open(id);
   }
 
-  private focus(box: NodeBox | undefined): void {
+  #focus(box: NodeBox | undefined): void {
     if (!box) return;
     box.button.focus({ preventScroll: true });
-    if (!this.viewport.shows(box.node)) this.viewport.reveal(box.node);
+    if (!this.#viewport.shows(box.node)) this.#viewport.reveal(box.node);
   }
 
   /** The one node that Tab comes to. */
-  private take(id: string | undefined): void {
-    const box = id === undefined ? undefined : this.nodes.get(id);
-    if (!box || box === this.current) return;
-    this.current?.button.setAttribute("tabindex", "-1");
+  #take(id: string | undefined): void {
+    const box = id === undefined ? undefined : this.#nodes.get(id);
+    if (!box || box === this.#current) return;
+    this.#current?.button.setAttribute("tabindex", "-1");
     box.button.setAttribute("tabindex", "0");
-    this.current = box;
+    this.#current = box;
   }
 }
 

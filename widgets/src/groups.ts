@@ -42,20 +42,20 @@ function frame(spec: Spec, more: HTMLElement | null, complaint: Complaint, ...pa
 /** The fields of a model. */
 export class Group implements Control {
   readonly root: HTMLElement;
-  private readonly complaint = new Complaint();
-  private readonly parts: Map<string, Control>;
+  readonly #complaint = new Complaint();
+  readonly #parts: Map<string, Control>;
 
   constructor(spec: Spec, more: HTMLElement | null = null) {
     const { schema, root, value } = spec;
     const given = isObject(value) ? value : {};
-    this.parts = new Map(Object.entries(properties(schema)).map(([name, part]) =>
+    this.#parts = new Map(Object.entries(properties(schema)).map(([name, part]) =>
       [name, makeControl(part, { name, root, required: isRequired(schema, name), value: given[name] })]));
-    this.root = frame(spec, more, this.complaint, ...[...this.parts.values()].map((part) => part.root));
+    this.root = frame(spec, more, this.#complaint, ...[...this.#parts.values()].map((part) => part.root));
   }
 
   read(path: Path, problems: Violation[]): Json {
     const value: { [name: string]: Json } = {};
-    for (const [name, part] of this.parts) {
+    for (const [name, part] of this.#parts) {
       const one = part.read([...path, name], problems);
       if (one !== undefined) value[name] = one;
     }
@@ -63,14 +63,14 @@ export class Group implements Control {
   }
 
   complain([name, ...rest]: Path, message: string): void {
-    const part = name === undefined ? undefined : this.parts.get(String(name));
+    const part = name === undefined ? undefined : this.#parts.get(String(name));
     if (part) part.complain(rest, message);
-    else this.complaint.say(this.root, message);
+    else this.#complaint.say(this.root, message);
   }
 
   clear(): void {
-    this.complaint.say(this.root, "");
-    for (const part of this.parts.values()) part.clear();
+    this.#complaint.say(this.root, "");
+    for (const part of this.#parts.values()) part.clear();
   }
 
   rename(says: string): void {
@@ -83,141 +83,141 @@ export class Group implements Control {
 /** Items that are added, removed and moved. */
 class List implements Control {
   readonly root: HTMLElement;
-  private readonly spec: Spec;
-  private readonly complaint = new Complaint();
-  private readonly items = html("div", { class: "tf-items" });
-  private readonly controls = new Map<Element, Control>();
-  private readonly addButton = html("button", { type: "button", class: "tf-button", onclick: () => this.add() }, "Add");
+  readonly #spec: Spec;
+  readonly #complaint = new Complaint();
+  readonly #items = html("div", { class: "tf-items" });
+  readonly #controls = new Map<Element, Control>();
+  readonly #addButton = html("button", { type: "button", class: "tf-button", onclick: () => this.#add() }, "Add");
 
   constructor(spec: Spec, more: HTMLElement | null) {
-    this.spec = spec;
-    this.addButton.setAttribute("aria-label", `Add to ${spec.says}`);
-    this.root = frame(spec, more, this.complaint, this.items, this.addButton);
-    for (const value of Array.isArray(spec.value) ? spec.value : []) this.append(value);
+    this.#spec = spec;
+    this.#addButton.setAttribute("aria-label", `Add to ${spec.says}`);
+    this.root = frame(spec, more, this.#complaint, this.#items, this.#addButton);
+    for (const value of Array.isArray(spec.value) ? spec.value : []) this.#append(value);
   }
 
   read(path: Path, problems: Violation[]): Json | undefined {
-    const values = this.ordered.map((control, at) => {
+    const values = this.#ordered.map((control, at) => {
       const here = [...path, at];
       const before = problems.length;
       const value = control.read(here, problems);
       if (value === undefined && problems.length === before) problems.push({ path: here, message: WANTED });
       return value ?? null;
     });
-    return values.length || this.spec.required || this.spec.value !== undefined || this.spec.nullable ? values : undefined;
+    return values.length || this.#spec.required || this.#spec.value !== undefined || this.#spec.nullable ? values : undefined;
   }
 
   complain([at, ...rest]: Path, message: string): void {
-    const item = typeof at === "number" ? this.ordered[at] : undefined;
+    const item = typeof at === "number" ? this.#ordered[at] : undefined;
     if (item) item.complain(rest, message);
-    else this.complaint.say(this.root, message);
+    else this.#complaint.say(this.root, message);
   }
 
   clear(): void {
-    this.complaint.say(this.root, "");
-    for (const control of this.ordered) control.clear();
+    this.#complaint.say(this.root, "");
+    for (const control of this.#ordered) control.clear();
   }
 
   rename(): void {}
 
-  private get ordered(): Control[] {
-    return [...this.items.children].map((row) => this.controls.get(row)!);
+  get #ordered(): Control[] {
+    return [...this.#items.children].map((row) => this.#controls.get(row)!);
   }
 
-  private add(): void {
-    const row = this.append(undefined);
+  #add(): void {
+    const row = this.#append(undefined);
     row.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
   }
 
-  private append(value: Json | undefined): HTMLElement {
-    const { schema, root } = this.spec;
-    const control = makeControl(schema.items as Schema, { name: "", root, required: true, value, label: this.labelled, says: "Item" });
+  #append(value: Json | undefined): HTMLElement {
+    const { schema, root } = this.#spec;
+    const control = makeControl(schema.items as Schema, { name: "", root, required: true, value, label: this.#labelled, says: "Item" });
     const row = html("div", { class: "tf-item" }, control.root, html("div", { class: "tf-itemtools" },
-      this.tool("↑", "Move up", () => row.previousElementSibling?.before(row)),
-      this.tool("↓", "Move down", () => row.nextElementSibling?.after(row)),
-      this.tool("×", "Remove", () => this.remove(row))));
-    this.controls.set(row, control);
-    this.items.append(row);
-    this.number();
+      this.#tool("↑", "Move up", () => row.previousElementSibling?.before(row)),
+      this.#tool("↓", "Move down", () => row.nextElementSibling?.after(row)),
+      this.#tool("×", "Remove", () => this.#remove(row))));
+    this.#controls.set(row, control);
+    this.#items.append(row);
+    this.#number();
     return row;
   }
 
   /** A model's fields stand under a title, a single value needs none. */
-  private get labelled(): string {
-    return hasFields(withoutNull(this.spec.schema.items as Schema, this.spec.root)[0]) ? "Item" : "";
+  get #labelled(): string {
+    return hasFields(withoutNull(this.#spec.schema.items as Schema, this.#spec.root)[0]) ? "Item" : "";
   }
 
-  private tool(sign: string, label: string, act: () => void): HTMLButtonElement {
+  #tool(sign: string, label: string, act: () => void): HTMLButtonElement {
     const button = html("button", { type: "button", class: "tf-tool", "data-does": label, onclick: () => {
       act();
-      this.number();
-      (button.isConnected ? button : this.addButton).focus();
+      this.#number();
+      (button.isConnected ? button : this.#addButton).focus();
     } }, sign);
     return button;
   }
 
-  private remove(row: Element): void {
-    this.controls.delete(row);
+  #remove(row: Element): void {
+    this.#controls.delete(row);
     row.remove();
   }
 
-  private number(): void {
-    [...this.items.children].forEach((row, at) => {
-      const says = `${this.spec.says} ${at + 1}`;
-      this.controls.get(row)!.rename(says);
+  #number(): void {
+    [...this.#items.children].forEach((row, at) => {
+      const says = `${this.#spec.says} ${at + 1}`;
+      this.#controls.get(row)!.rename(says);
       for (const button of row.querySelectorAll<HTMLElement>(":scope > .tf-itemtools > button")) {
         button.setAttribute("aria-label", `${button.dataset.does}: ${says}`);
         button.title = button.dataset.does ?? "";
       }
     });
-    const { maxItems } = this.spec.schema;
-    this.addButton.hidden = typeof maxItems === "number" && this.controls.size >= maxItems;
+    const { maxItems } = this.#spec.schema;
+    this.#addButton.hidden = typeof maxItems === "number" && this.#controls.size >= maxItems;
   }
 }
 
 /** What may be none, or left out: a switch decides whether there is something to fill in. */
 class Maybe implements Control {
   readonly root: HTMLElement;
-  private readonly spec: Spec;
-  private readonly given: HTMLInputElement;
-  private inner: Control | undefined;
-  private readonly complaint = new Complaint();
+  readonly #spec: Spec;
+  readonly #given: HTMLInputElement;
+  #inner: Control | undefined;
+  readonly #complaint = new Complaint();
 
   constructor(spec: Spec) {
-    this.spec = spec;
+    this.#spec = spec;
     const id = partId();
-    this.given = html("input", { type: "checkbox", id, role: "switch", onchange: () => this.turn(true) });
-    this.given.checked = spec.value != null;
-    const name = html("label", { class: "tf-label tf-switch", for: id }, this.given, spec.label || spec.says,
+    this.#given = html("input", { type: "checkbox", id, role: "switch", onchange: () => this.#turn(true) });
+    this.#given.checked = spec.value != null;
+    const name = html("label", { class: "tf-label tf-switch", for: id }, this.#given, spec.label || spec.says,
       html("span", { class: "tf-optional" }, spec.nullable ? " or none" : " optional"));
-    this.root = html("div", { class: "tf-maybe" }, name, this.complaint.element);
-    this.turn(false);
+    this.root = html("div", { class: "tf-maybe" }, name, this.#complaint.element);
+    this.#turn(false);
   }
 
   read(path: Path, problems: Violation[]): Json | undefined {
-    if (this.given.checked) return this.inner!.read(path, problems);
-    return this.spec.nullable ? null : undefined;
+    if (this.#given.checked) return this.#inner!.read(path, problems);
+    return this.#spec.nullable ? null : undefined;
   }
 
   complain(path: Path, message: string): void {
-    if (this.given.checked) this.inner!.complain(path, message);
-    else this.complaint.say(this.root, message);
+    if (this.#given.checked) this.#inner!.complain(path, message);
+    else this.#complaint.say(this.root, message);
   }
 
   clear(): void {
-    this.complaint.say(this.root, "");
-    this.inner?.clear();
+    this.#complaint.say(this.root, "");
+    this.#inner?.clear();
   }
 
   rename(): void {}
 
-  private turn(focus: boolean): void {
-    if (this.given.checked && !this.inner) {
-      const { spec } = this;
-      this.inner = makePlain({ ...spec, label: "", says: spec.says, value: spec.value ?? undefined });
-      this.root.append(this.inner.root);
+  #turn(focus: boolean): void {
+    if (this.#given.checked && !this.#inner) {
+      const spec = this.#spec;
+      this.#inner = makePlain({ ...spec, label: "", says: spec.says, value: spec.value ?? undefined });
+      this.root.append(this.#inner.root);
     }
-    if (this.inner) this.inner.root.hidden = !this.given.checked;
-    if (focus && this.given.checked) this.inner!.root.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
+    if (this.#inner) this.#inner.root.hidden = !this.#given.checked;
+    if (focus && this.#given.checked) this.#inner!.root.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
   }
 }

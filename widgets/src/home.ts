@@ -8,54 +8,54 @@ const HURRY_MS = 1500; // after the kernel has said that the place changes
 /** Where the views of one run are on the page: in the widget's output, then in the place its saved picture leaves. */
 class Home {
   readonly model: Model;
-  private readonly place: string;
-  private readonly waiting = new Map<View, ReturnType<typeof setTimeout>>();
-  private readonly placed = new Map<Element, View>();
-  private hurryUntil = 0;
+  readonly #place: string;
+  readonly #waiting = new Map<View, ReturnType<typeof setTimeout>>();
+  readonly #placed = new Map<Element, View>();
+  #hurryUntil = 0;
 
   constructor(model: Model) {
     this.model = model;
-    this.place = `[data-tf-view="${CSS.escape(model.get("graph").view)}"]`;
+    this.#place = `[data-tf-view="${CSS.escape(model.get("graph").view)}"]`;
   }
 
   /** A view that has lost its place: what was typed in it stays, should it find another. */
   leave(view: View): void {
-    this.waiting.set(view, setTimeout(() => (this.waiting.delete(view), view.close()), LINGER_MS));
+    this.#waiting.set(view, setTimeout(() => (this.#waiting.delete(view), view.close()), LINGER_MS));
     this.look();
   }
 
   look(): void {
-    for (const [place, view] of this.placed) {
+    for (const [place, view] of this.#placed) {
       if (place.isConnected) continue;
-      this.placed.delete(place);
+      this.#placed.delete(place);
       this.leave(view);
       return;
     }
-    for (const place of document.querySelectorAll(this.place)) if (!this.placed.has(place)) this.settle(place);
+    for (const place of document.querySelectorAll(this.#place)) if (!this.#placed.has(place)) this.#settle(place);
   }
 
   hurry = (message: FromKernel): void => {
     if (message.type !== "moved") return;
-    this.hurryUntil = Date.now() + HURRY_MS;
-    this.often();
+    this.#hurryUntil = Date.now() + HURRY_MS;
+    this.#often();
   };
 
   close(): void {
-    for (const [view, timer] of this.waiting) (clearTimeout(timer), view.close());
-    for (const [place, view] of this.placed) (view.close(), place.replaceChildren());
+    for (const [view, timer] of this.#waiting) (clearTimeout(timer), view.close());
+    for (const [place, view] of this.#placed) (view.close(), place.replaceChildren());
   }
 
-  private often(): void {
+  #often(): void {
     this.look();
-    if (Date.now() < this.hurryUntil) requestAnimationFrame(() => this.often());
+    if (Date.now() < this.#hurryUntil) requestAnimationFrame(() => this.#often());
   }
 
-  private settle(place: Element): void {
-    const [known] = this.waiting.keys();
+  #settle(place: Element): void {
+    const [known] = this.#waiting.keys();
     const view = known ?? new View(this.model);
-    clearTimeout(this.waiting.get(view));
-    this.waiting.delete(view);
-    this.placed.set(place, view);
+    clearTimeout(this.#waiting.get(view));
+    this.#waiting.delete(view);
+    this.#placed.set(place, view);
     const focused = document.activeElement;
     place.replaceChildren(view.root);
     if (!known) view.start(true);

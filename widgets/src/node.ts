@@ -15,50 +15,50 @@ export class NodeBox {
   readonly button: SVGRectElement;
   readonly node: GraphNode;
   status = "";
-  private readonly marks: GraphPicture["marks"];
-  private readonly title = svg("title");
-  private readonly name: SVGTextElement;
-  private readonly text: SVGTextElement;
-  private readonly track: SVGRectElement;
-  private readonly done: SVGRectElement;
-  private readonly badge: SVGGElement;
-  private word = "";
-  private said = "";
+  readonly #marks: GraphPicture["marks"];
+  readonly #title = svg("title");
+  readonly #name: SVGTextElement;
+  readonly #text: SVGTextElement;
+  readonly #track: SVGRectElement;
+  readonly #done: SVGRectElement;
+  readonly #badge: SVGGElement;
+  #word = "";
+  #said = "";
 
   constructor(node: GraphNode, marks: GraphPicture["marks"]) {
     this.node = node;
-    this.marks = marks;
+    this.#marks = marks;
     const { width, height } = node;
     const bar = { x: PAD, y: height - 6, height: 3, rx: 1.5 };
-    this.text = svg("text", { class: "tf-caption", x: TEXT_LEFT, y: 40 }, node.type);
-    this.name = svg("text", { class: "tf-name", x: TEXT_LEFT, y: 24 }, node.label);
-    this.track = svg("rect", { class: "tf-track", ...bar, width: width - 2 * PAD, visibility: "hidden" });
-    this.done = svg("rect", { class: "tf-done", ...bar, width: 0 });
-    this.badge = svg("g", { transform: `translate(${width - 26} 11)` });
+    this.#text = svg("text", { class: "tf-caption", x: TEXT_LEFT, y: 40 }, node.type);
+    this.#name = svg("text", { class: "tf-name", x: TEXT_LEFT, y: 24 }, node.label);
+    this.#track = svg("rect", { class: "tf-track", ...bar, width: width - 2 * PAD, visibility: "hidden" });
+    this.#done = svg("rect", { class: "tf-done", ...bar, width: 0 });
+    this.#badge = svg("g", { transform: `translate(${width - 26} 11)` });
     this.button = svg("rect", { class: "tf-box", width, height, rx: 9, role: "button", tabindex: "-1" });
     this.root = svg("g", { class: "tf-node", transform: `translate(${node.x} ${node.y})`, role: "presentation",
-      "data-node": node.id, "data-status": "READY" }, this.title, this.button,
+      "data-node": node.id, "data-status": "READY" }, this.#title, this.button,
       svg("g", { "aria-hidden": "true" }, // the button's label says it all
         svg("rect", { class: "tf-tile", x: PAD, y: 12, width: 29, height: 29, rx: 7 }),
         svg("path", { class: "tf-icon", transform: "translate(16.5 18.5)", d: node.icon }),
-        this.name, this.text, this.track, this.done, this.badge,
+        this.#name, this.#text, this.#track, this.#done, this.#badge,
         node.type === "chain" && svg("path", { class: "tf-plus", d: `M${width - 23} ${height - 16}h10m-5-5v10` })));
   }
 
   update(picture: NodePicture, now: number): void {
     const { node, root } = this;
-    if (this.status !== picture.status || this.word !== picture.word) {
+    if (this.status !== picture.status || this.#word !== picture.word) {
       this.status = picture.status;
-      this.word = picture.word;
+      this.#word = picture.word;
       root.setAttribute("data-status", picture.status);
-      this.badge.replaceChildren(...(picture.word ? [mark(this.marks, picture.status)] : []));
+      this.#badge.replaceChildren(...(picture.word ? [mark(this.#marks, picture.status)] : []));
     }
     const [settled, total] = picture.progress ?? [0, 0];
-    this.track.setAttribute("visibility", total ? "visible" : "hidden");
-    this.done.setAttribute("width", String(total ? ((node.width - 2 * PAD) * settled) / total : 0));
+    this.#track.setAttribute("visibility", total ? "visible" : "hidden");
+    this.#done.setAttribute("width", String(total ? ((node.width - 2 * PAD) * settled) / total : 0));
     this.tick(picture, now);
     const says = [...new Set([picture.word, picture.note, picture.reason])].filter(Boolean);
-    setText(this.title, [`${node.id} (${node.type})`, ...says, node.description].filter(Boolean).join("\n"));
+    setText(this.#title, [`${node.id} (${node.type})`, ...says, node.description].filter(Boolean).join("\n"));
     this.button.setAttribute("aria-label", [node.id, node.type, ...says].join(", "));
   }
 
@@ -67,22 +67,22 @@ export class NodeBox {
     const quiet = picture.status === "SKIPPED" || picture.status === "CANCELLED";
     const parts = [picture.word || this.node.type, picture.note, quiet ? "" : elapsed(picture, now)].filter(Boolean);
     const text = parts.join(" · ");
-    if (this.said === text) return;
-    this.said = text;
+    if (this.#said === text) return;
+    this.#said = text;
     const room = this.node.width - TEXT_LEFT - PAD;
     const shown = picture.note && !fits(text, room, CAPTION) ? parts.slice(1).join(" · ") : text; // the mark says the word
-    setText(this.text, shorten(shown, room, CAPTION));
+    setText(this.#text, shorten(shown, room, CAPTION));
   }
 
   /** Large names are for a graph that is drawn small. */
   nameAs(large: boolean): void {
     const { id, label, width } = this.node;
-    setText(this.name, large ? shorten(id, width - TEXT_LEFT - 32, LARGE_NAME) : label);
+    setText(this.#name, large ? shorten(id, width - TEXT_LEFT - 32, LARGE_NAME) : label);
   }
 
   /** The words a reader may look for. */
   get words(): string {
-    return `${this.node.id} ${this.node.type} ${this.said} ${this.status}`.toLowerCase();
+    return `${this.node.id} ${this.node.type} ${this.#said} ${this.status}`.toLowerCase();
   }
 }
 

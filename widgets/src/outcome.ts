@@ -15,20 +15,20 @@ function answerRecord(answer: AnswerPicture): HTMLElement {
 /** What went wrong, with the cell's line. */
 export class Errors implements Panel {
   readonly root = html("div");
-  private readonly context: Context;
-  private drawn = "";
+  readonly #context: Context;
+  #drawn = "";
 
   constructor(context: Context) {
-    this.context = context;
+    this.#context = context;
   }
 
   update({ run }: Picture, delta: Change | null): void {
     if (delta && !delta.run) return;
     const { error } = run;
     const key = JSON.stringify(error);
-    if (key === this.drawn) return;
-    this.drawn = key;
-    const why = error?.node && html("button", { type: "button", class: "tf-button", onclick: () => this.context.open(error.node) },
+    if (key === this.#drawn) return;
+    this.#drawn = key;
+    const why = error?.node && html("button", { type: "button", class: "tf-button", onclick: () => this.#context.open(error.node) },
       `Why? What ${error.node} was given`);
     this.root.replaceChildren(...(error ? [failure(error, ...(why ? [why] : []))] : []));
   }

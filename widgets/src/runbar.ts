@@ -11,20 +11,20 @@ const KEEP_MS = 60_000; // a page that was opened has been read by then
 /** The head of the view: which run, how it stands, what can be done with it. */
 export class RunBar implements Panel {
   readonly root: HTMLElement;
-  private readonly context: Context;
-  private readonly badge = html("span", { class: "tf-badgebox" });
-  private readonly word = html("span");
-  private readonly pill = html("span", { class: "tf-pill" }, this.badge, this.word);
-  private readonly tokens = html("span", { class: "tf-tokens" });
-  private readonly runId = html("code", { class: "tf-run", title: "The run's id" });
-  private readonly copy = copyButton(() => this.runId.textContent, "the run's id");
-  private readonly notice = html("div", { class: "tf-notice", role: "alert" });
-  private readonly stop = this.button("Stop", () => this.act("stop"));
-  private readonly retry = this.button("Retry", () => this.act("retry"));
-  private readonly page = this.button("HTML", () => this.openPage());
+  readonly #context: Context;
+  readonly #badge = html("span", { class: "tf-badgebox" });
+  readonly #word = html("span");
+  readonly #pill = html("span", { class: "tf-pill" }, this.#badge, this.#word);
+  readonly #tokens = html("span", { class: "tf-tokens" });
+  readonly #runId = html("code", { class: "tf-run", title: "The run's id" });
+  readonly #copy = copyButton(() => this.#runId.textContent, "the run's id");
+  readonly #notice = html("div", { class: "tf-notice", role: "alert" });
+  readonly #stop = this.#button("Stop", () => this.#act("stop"));
+  readonly #retry = this.#button("Retry", () => this.#act("retry"));
+  readonly #page = this.#button("HTML", () => this.#openPage());
 
   constructor(context: Context, graph: Element, timeline: Timeline) {
-    this.context = context;
+    this.#context = context;
     const { chain, description } = context.graph;
     const toggle = html("button", { type: "button", class: "tf-button tf-toggle", "aria-pressed": "false", onclick: () => {
       const on = toggle.getAttribute("aria-pressed") !== "true";
@@ -32,46 +32,46 @@ export class RunBar implements Panel {
       graph.toggleAttribute("hidden", on);
       timeline.show(on);
     } }, "Timeline");
-    this.page.title = "Open as a page to keep or to send";
+    this.#page.title = "Open as a page to keep or to send";
     const crumbs = context.trail.flatMap(({ name, show }) => [
       html("button", { type: "button", class: "tf-crumb", onclick: show }, name), html("span", { class: "tf-hint", "aria-hidden": "true" }, "›")]);
     this.root = html("header", { class: "tf-head" }, html("div", { class: "tf-bar" }, ...crumbs,
-      html("b", { class: "tf-chain", title: description || null, tabindex: "-1" }, chain), this.runId, this.copy,
-      html("span", { class: "tf-space" }), this.tokens, this.pill, toggle, this.page, this.stop, this.retry), this.notice);
+      html("b", { class: "tf-chain", title: description || null, tabindex: "-1" }, chain), this.#runId, this.#copy,
+      html("span", { class: "tf-space" }), this.#tokens, this.#pill, toggle, this.#page, this.#stop, this.#retry), this.#notice);
   }
 
   update({ run }: Picture, delta: Change | null, now: number): void {
     if (delta && !delta.run) return;
     const terminal = ["SUCCEEDED", "FAILED", "CANCELLED"].includes(run.status);
-    const below = this.context.trail.length > 0; // it is the outermost run that is stopped and retried
-    this.pill.dataset.status = run.status;
-    this.badge.replaceChildren(badge(this.context.graph.marks, run.status));
-    setText(this.runId, run.id);
-    this.copy.hidden = this.page.hidden = !run.id;
-    this.stop.hidden = below || terminal || !run.id;
-    this.retry.hidden = below || !run.id || (run.status !== "FAILED" && run.status !== "CANCELLED");
-    setText(this.retry, run.status === "FAILED" ? "Retry failed" : "Retry");
+    const below = this.#context.trail.length > 0; // it is the outermost run that is stopped and retried
+    this.#pill.dataset.status = run.status;
+    this.#badge.replaceChildren(badge(this.#context.graph.marks, run.status));
+    setText(this.#runId, run.id);
+    this.#copy.hidden = this.#page.hidden = !run.id;
+    this.#stop.hidden = below || terminal || !run.id;
+    this.#retry.hidden = below || !run.id || (run.status !== "FAILED" && run.status !== "CANCELLED");
+    setText(this.#retry, run.status === "FAILED" ? "Retry failed" : "Retry");
     const [into, out] = run.tokens;
-    setText(this.tokens, run.tokens.length ? `${into} → ${out} tokens` : "");
-    this.context.announce(`${this.context.graph.chain}: ${run.word}`);
-    this.clock(run, now);
+    setText(this.#tokens, run.tokens.length ? `${into} → ${out} tokens` : "");
+    this.#context.announce(`${this.#context.graph.chain}: ${run.word}`);
+    this.#clock(run, now);
   }
 
   tick({ run }: Picture, now: number): void {
-    this.clock(run, now);
+    this.#clock(run, now);
   }
 
-  private clock(run: RunPicture, now: number): void {
-    setText(this.word, [run.word, elapsed(run, now)].filter(Boolean).join(" · "));
+  #clock(run: RunPicture, now: number): void {
+    setText(this.#word, [run.word, elapsed(run, now)].filter(Boolean).join(" · "));
   }
 
-  private async act(type: "stop" | "retry"): Promise<string> {
-    const { ok, error } = await this.context.follower.act({ type });
+  async #act(type: "stop" | "retry"): Promise<string> {
+    const { ok, error } = await this.#context.follower.act({ type });
     return ok ? "" : error;
   }
 
-  private async openPage(): Promise<string> {
-    const { answer, error } = await this.context.follower.ask({ type: "page" });
+  async #openPage(): Promise<string> {
+    const { answer, error } = await this.#context.follower.ask({ type: "page" });
     if (!answer) return error;
     const url = URL.createObjectURL(new Blob([answer.html], { type: "text/html" }));
     html("a", { href: url, target: "_blank", rel: "noopener" }).click();
@@ -80,11 +80,11 @@ export class RunBar implements Panel {
   }
 
   /** `work` gives what went wrong, or "". */
-  private button(label: string, work: () => Promise<string>): HTMLButtonElement {
+  #button(label: string, work: () => Promise<string>): HTMLButtonElement {
     const button = html("button", { type: "button", class: "tf-button", hidden: true, onclick: async () => {
       button.disabled = true;
-      setText(this.notice, "");
-      setText(this.notice, await work());
+      setText(this.#notice, "");
+      setText(this.#notice, await work());
       button.disabled = false;
     } }, label);
     return button;

@@ -8,9 +8,9 @@ const LANES: Record<string, string> = { text: "Text", thinking: "Thinking", tool
 /** What one unit says, word by word, each kind by itself: text, thinking, tools, log. */
 export class Said {
   readonly sections: Section[];
-  private readonly lanes = new Map<string, { section: Section; scroller: Scroller; lane: Lane; held: boolean }>();
-  private turn = "";
-  private known = false;
+  readonly #lanes = new Map<string, { section: Section; scroller: Scroller; lane: Lane; held: boolean }>();
+  #turn = "";
+  #known = false;
 
   constructor() {
     for (const [kind, title] of Object.entries(LANES)) {
@@ -19,29 +19,29 @@ export class Said {
       section.body.append(scroller.root);
       const lane = new Lane();
       scroller.body.append(lane.root);
-      this.lanes.set(kind, { section, scroller, lane, held: false });
+      this.#lanes.set(kind, { section, scroller, lane, held: false });
     }
-    this.sections = [...this.lanes.values()].map(({ section }) => section);
+    this.sections = [...this.#lanes.values()].map(({ section }) => section);
   }
 
   writeAnew({ turn, pieces }: StreamPicture): void {
-    this.begin(turn);
+    this.#begin(turn);
     for (const [kind, text] of pieces) this.write(turn, kind, text);
     this.settle();
   }
 
   write(turn: string, kind: string, text: string): void {
-    if (turn !== this.turn) this.begin(turn);
+    if (turn !== this.#turn) this.#begin(turn);
     const name = kind in LANES ? kind : "tools";
-    const lane = this.lanes.get(name)!;
+    const lane = this.#lanes.get(name)!;
     if (!lane.held && !lane.section.root.hidden) lane.held = lane.scroller.scrolledUp;
-    lane.section.root.hidden = name === "text" && this.known;
+    lane.section.root.hidden = name === "text" && this.#known;
     lane.lane.write(kind, text);
   }
 
   /** After all that came at once: shows the end to who follows. */
   settle(): void {
-    for (const lane of this.lanes.values()) {
+    for (const lane of this.#lanes.values()) {
       if (!lane.held && !lane.section.root.hidden) lane.scroller.toEnd();
       lane.held = false;
     }
@@ -49,15 +49,15 @@ export class Said {
 
   /** Whether the text is the output, which is shown anyway. */
   quiet(known: boolean): void {
-    const { section, lane } = this.lanes.get("text")!;
-    this.known = known;
+    const { section, lane } = this.#lanes.get("text")!;
+    this.#known = known;
     section.root.hidden = known || !lane.root.firstChild;
   }
 
-  private begin(turn: string): void {
-    this.turn = turn;
-    this.known = false;
-    for (const lane of this.lanes.values()) {
+  #begin(turn: string): void {
+    this.#turn = turn;
+    this.#known = false;
+    for (const lane of this.#lanes.values()) {
       lane.lane = new Lane();
       lane.scroller.body.replaceChildren(lane.lane.root);
       lane.section.root.hidden = true;

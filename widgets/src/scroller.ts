@@ -7,14 +7,14 @@ const MANY = 1e9;
 export class Scroller {
   readonly root: HTMLElement;
   readonly body: HTMLElement;
-  private readonly button: HTMLButtonElement;
+  readonly #button: HTMLButtonElement;
 
   constructor(label: string) {
     this.body = html("div", { class: "tf-stream", tabindex: "0", role: "log", "aria-live": "off", "aria-label": label,
-      onscroll: () => (this.button.hidden = !this.scrolledUp) });
-    this.button = html("button", { type: "button", class: "tf-button tf-follow", hidden: true,
+      onscroll: () => (this.#button.hidden = !this.scrolledUp) });
+    this.#button = html("button", { type: "button", class: "tf-button tf-follow", hidden: true,
       onclick: () => this.toEnd() }, "Follow ↓");
-    this.root = html("div", { class: "tf-scroller" }, this.body, this.button);
+    this.root = html("div", { class: "tf-scroller" }, this.body, this.#button);
   }
 
   get scrolledUp(): boolean {

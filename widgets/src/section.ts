@@ -6,16 +6,16 @@ import { copyButton } from "./value.ts";
 export class Section {
   readonly root: HTMLDetailsElement;
   readonly body = html("div", { class: "tf-sectionbody" });
-  private readonly tools = html("span", { class: "tf-sectiontools" });
-  private drawn = "";
+  readonly #tools = html("span", { class: "tf-sectiontools" });
+  #drawn = "";
 
   constructor(title: string, open: boolean) {
     this.root = html("details", { class: "tf-section", open, hidden: true, "data-section": title.toLowerCase() },
-      html("summary", {}, title), this.tools, this.body);
+      html("summary", {}, title), this.#tools, this.body);
   }
 
   clear(): void {
-    this.drawn = "";
+    this.#drawn = "";
     this.root.hidden = true;
     this.body.replaceChildren();
   }
@@ -23,10 +23,10 @@ export class Section {
   /** Draws it if `of` is other than before; null hides it. `text` is what copying gives. */
   show(of: unknown, draw: () => (Node | string)[], text?: () => string): void {
     const key = of === null ? "" : JSON.stringify(of as Json);
-    if (key === this.drawn) return;
-    this.drawn = key;
+    if (key === this.#drawn) return;
+    this.#drawn = key;
     this.root.hidden = !key;
     this.body.replaceChildren(...(key ? draw() : []));
-    this.tools.replaceChildren(...(text ? [copyButton(text, this.root.dataset.section!)] : []));
+    this.#tools.replaceChildren(...(text ? [copyButton(text, this.root.dataset.section!)] : []));
   }
 }

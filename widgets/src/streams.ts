@@ -13,8 +13,8 @@ class Block {
   readonly badge = html("span", { class: "tf-badgebox" });
   turn = "";
   status = "";
-  private words = new Lane();
-  private log = new Lane();
+  #words = new Lane();
+  #log = new Lane();
 
   constructor(unit: string) {
     this.scroller = new Scroller(`What ${unit} says`);
@@ -25,67 +25,67 @@ class Block {
   begin(turn: string, cut: boolean): void {
     if (this.turn === turn) return;
     this.turn = turn;
-    [this.words, this.log] = [new Lane(), new Lane()];
-    this.scroller.body.replaceChildren(this.words.root, this.log.root);
+    [this.#words, this.#log] = [new Lane(), new Lane()];
+    this.scroller.body.replaceChildren(this.#words.root, this.#log.root);
     if (cut) this.write("note", "(the beginning is not shown)\n");
   }
 
   write(kind: string, text: string): void {
-    (kind === "log" ? this.log : this.words).write(kind, text);
+    (kind === "log" ? this.#log : this.#words).write(kind, text);
   }
 }
 
 /** What the nodes say, token by token. */
 export class Streams implements Panel {
   readonly root = html("div", { class: "tf-streams" });
-  private readonly blocks = new Map<string, Block>();
-  private readonly context: Context;
-  private elsewhere: string | null = null;
+  readonly #blocks = new Map<string, Block>();
+  readonly #context: Context;
+  #elsewhere: string | null = null;
 
   constructor(context: Context) {
-    this.context = context;
+    this.#context = context;
   }
 
   /** Measures, writes, and only then scrolls: one layout for all that came at once. */
   update(picture: Picture, delta: Change | null): void {
     const heard = new Set(delta ? delta.text?.map(([unit]) => unit) : Object.keys(picture.streams));
-    const held = new Set([...heard].filter((unit) => this.blocks.get(unit)?.scroller.scrolledUp));
-    if (delta) for (const [unit, turn, kind, text] of delta.text ?? []) this.block(unit, turn).write(kind, text);
-    else for (const [unit, stream] of Object.entries(picture.streams)) this.writeAnew(unit, stream);
-    this.mark(picture);
-    for (const unit of heard) if (!held.has(unit)) this.block(unit).scroller.toEnd();
+    const held = new Set([...heard].filter((unit) => this.#blocks.get(unit)?.scroller.scrolledUp));
+    if (delta) for (const [unit, turn, kind, text] of delta.text ?? []) this.#block(unit, turn).write(kind, text);
+    else for (const [unit, stream] of Object.entries(picture.streams)) this.#writeAnew(unit, stream);
+    this.#mark(picture);
+    for (const unit of heard) if (!held.has(unit)) this.#block(unit).scroller.toEnd();
   }
 
   /** Hides what a node says where it is told elsewhere; null: nothing is. */
   leaveOut(node: string | null): void {
-    this.elsewhere = node;
-    for (const [unit, block] of this.blocks) block.root.hidden = nodeOf(unit) === node;
+    this.#elsewhere = node;
+    for (const [unit, block] of this.#blocks) block.root.hidden = nodeOf(unit) === node;
   }
 
-  private block(unit: string, turn?: string, cut = false): Block {
-    let block = this.blocks.get(unit);
+  #block(unit: string, turn?: string, cut = false): Block {
+    let block = this.#blocks.get(unit);
     if (!block) {
       block = new Block(unit);
-      this.blocks.set(unit, block);
-      block.root.hidden = nodeOf(unit) === this.elsewhere;
+      this.#blocks.set(unit, block);
+      block.root.hidden = nodeOf(unit) === this.#elsewhere;
       this.root.append(block.root);
     }
     if (turn !== undefined) block.begin(turn, cut);
     return block;
   }
 
-  private writeAnew(unit: string, stream: StreamPicture): void {
-    this.block(unit).turn = "";
-    const block = this.block(unit, stream.turn, stream.cut);
+  #writeAnew(unit: string, stream: StreamPicture): void {
+    this.#block(unit).turn = "";
+    const block = this.#block(unit, stream.turn, stream.cut);
     for (const [kind, text] of stream.pieces) block.write(kind, text);
   }
 
-  private mark(picture: Picture): void {
-    for (const [unit, block] of this.blocks) {
+  #mark(picture: Picture): void {
+    for (const [unit, block] of this.#blocks) {
       const status = picture.nodes[nodeOf(unit)]?.status ?? "READY";
       if (status === block.status) continue;
       block.root.dataset.status = block.status = status;
-      block.badge.replaceChildren(badge(this.context.graph.marks, status));
+      block.badge.replaceChildren(badge(this.#context.graph.marks, status));
     }
   }
 }

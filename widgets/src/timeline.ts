@@ -13,49 +13,49 @@ const KINDS = { wait: "waited", run: "ran", ask: "waited for an answer" };
 /** What ran when, waiting apart from running: a row for each unit, in the order they began. */
 export class Timeline implements Panel {
   readonly root: HTMLElement;
-  private readonly context: Context;
-  private readonly scale = html("div", { class: "tf-scale", "aria-hidden": "true" });
-  private readonly rows = html("div", { class: "tf-gantt" });
-  private readonly note = html("div", { class: "tf-hint" });
-  private behind = true;
+  readonly #context: Context;
+  readonly #scale = html("div", { class: "tf-scale", "aria-hidden": "true" });
+  readonly #rows = html("div", { class: "tf-gantt" });
+  readonly #note = html("div", { class: "tf-hint" });
+  #behind = true;
 
   constructor(context: Context) {
-    this.context = context;
+    this.#context = context;
     const key = Object.entries(KINDS).map(([kind, words]) => html("span", { class: "tf-swatch", "data-kind": kind }, words));
     this.root = html("div", { class: "tf-timeline", hidden: true, role: "region", "aria-label": "Timeline" },
-      html("div", { class: "tf-legend" }, ...key, this.note), this.scale, this.rows);
+      html("div", { class: "tf-legend" }, ...key, this.#note), this.#scale, this.#rows);
   }
 
   /** Instead of the graph, or not. */
   show(on: boolean): void {
     this.root.hidden = !on;
-    if (on && this.behind) this.draw(this.context.follower.picture, this.context.follower.now());
+    if (on && this.#behind) this.#draw(this.#context.follower.picture, this.#context.follower.now());
   }
 
   update(picture: Picture, delta: Change | null, now: Time): void {
     if (delta && !delta.spans && !delta.nodes && !delta.run) return;
-    this.behind = true;
-    if (!this.root.hidden) this.draw(picture, now);
+    this.#behind = true;
+    if (!this.root.hidden) this.#draw(picture, now);
   }
 
   tick(picture: Picture, now: Time): void {
-    if (!this.root.hidden) this.draw(picture, now);
+    if (!this.root.hidden) this.#draw(picture, now);
   }
 
   /** Anew each time: rows are few, and all of them move while time goes on. */
-  private draw({ run, spans, nodes }: Picture, now: Time): void {
-    this.behind = false;
+  #draw({ run, spans, nodes }: Picture, now: Time): void {
+    this.#behind = false;
     const units = Object.entries(spans).filter(([, of]) => of.length > 0).sort(([, a], [, b]) => a[0]!.began - b[0]!.began);
     const begin = Math.min(run.started_at ?? Infinity, ...units.map(([, of]) => of[0]!.began));
     const end = Math.max(begin + 0.1, run.finished_at ?? now, ...units.map(([, of]) => of.at(-1)!.ended ?? 0));
-    const focused = this.rows.querySelector<HTMLElement>(":focus")?.dataset.unit;
-    this.scale.replaceChildren(...ticks(end - begin));
-    setText(this.note, units.length > MOST_ROWS ? `the first ${MOST_ROWS} of ${units.length}` : units.length ? "" : "Nothing has begun yet.");
-    this.rows.replaceChildren(...units.slice(0, MOST_ROWS).map(([unit, of]) => this.row(unit, of, nodes, begin, end, now)));
-    if (focused) this.rows.querySelector<HTMLElement>(`[data-unit="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    const focused = this.#rows.querySelector<HTMLElement>(":focus")?.dataset.unit;
+    this.#scale.replaceChildren(...ticks(end - begin));
+    setText(this.#note, units.length > MOST_ROWS ? `the first ${MOST_ROWS} of ${units.length}` : units.length ? "" : "Nothing has begun yet.");
+    this.#rows.replaceChildren(...units.slice(0, MOST_ROWS).map(([unit, of]) => this.#row(unit, of, nodes, begin, end, now)));
+    if (focused) this.#rows.querySelector<HTMLElement>(`[data-unit="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
-  private row(unit: string, spans: Span[], nodes: Picture["nodes"], begin: Time, end: Time, now: Time): HTMLElement {
+  #row(unit: string, spans: Span[], nodes: Picture["nodes"], begin: Time, end: Time, now: Time): HTMLElement {
     const node = nodeOf(unit);
     const standing = nodes[node];
     const worked = spans.filter(({ kind }) => kind === "run").reduce((sum, span) => sum + (span.ended ?? now) - span.began, 0);
@@ -65,8 +65,8 @@ export class Timeline implements Panel {
     const status = unit === node ? standing?.status : undefined;
     const label = [unit, standing?.word, ...spans.map((span) => says(span, now))].join(", ");
     return html("button", { type: "button", class: unit === node ? "tf-row" : "tf-row tf-sub", "data-unit": unit,
-      "data-status": standing?.status, "aria-label": label, onclick: () => this.context.open(node) },
-      html("span", { class: "tf-rowname", title: unit }, status && badge(this.context.graph.marks, status), html("span", {}, unit)),
+      "data-status": standing?.status, "aria-label": label, onclick: () => this.#context.open(node) },
+      html("span", { class: "tf-rowname", title: unit }, status && badge(this.#context.graph.marks, status), html("span", {}, unit)),
       html("span", { class: "tf-track" }, ...bars), html("span", { class: "tf-took" }, worked ? duration(worked) : ""));
   }
 }

@@ -29,33 +29,33 @@ export class View implements Context, Nested {
   readonly trail: readonly Crumb[];
   readonly graph: GraphPicture;
   readonly follower: Follower;
-  private readonly panels: Panel[];
-  private readonly streams: Streams;
-  private readonly forms: Forms;
-  private readonly details: Details;
-  private readonly spoken = html("div", { class: "tf-spoken", "aria-live": "polite" });
-  private readonly timer: ReturnType<typeof setInterval>;
-  private pending: Change | null = {};
-  private drawing: ReturnType<typeof setTimeout> | null = null;
-  private saying: ReturnType<typeof setTimeout> | null = null;
-  private readonly toSay: string[] = [];
-  private drawnAt = 0;
-  private cost = 0;
+  readonly #panels: Panel[];
+  readonly #streams: Streams;
+  readonly #forms: Forms;
+  readonly #details: Details;
+  readonly #spoken = html("div", { class: "tf-spoken", "aria-live": "polite" });
+  readonly #timer: ReturnType<typeof setInterval>;
+  #pending: Change | null = {};
+  #drawing: ReturnType<typeof setTimeout> | null = null;
+  #saying: ReturnType<typeof setTimeout> | null = null;
+  readonly #toSay: string[] = [];
+  #drawnAt = 0;
+  #cost = 0;
 
   constructor(model: Model, trail: readonly Crumb[] = []) {
     this.trail = trail;
     this.graph = model.get("graph");
-    this.follower = new Follower(model, (delta) => this.note(delta));
-    this.streams = new Streams(this);
-    this.forms = new Forms(this);
-    this.details = new Details(this, () => this.closed());
+    this.follower = new Follower(model, (delta) => this.#note(delta));
+    this.#streams = new Streams(this);
+    this.#forms = new Forms(this);
+    this.#details = new Details(this, () => this.#closed());
     const [graph, timeline] = [new Graph(this), new Timeline(this)];
-    this.panels = [new RunBar(this, graph.root, timeline), graph, timeline, this.forms, this.details, new Errors(this), this.streams,
+    this.#panels = [new RunBar(this, graph.root, timeline), graph, timeline, this.#forms, this.#details, new Errors(this), this.#streams,
       new Answers(), new Result()];
     this.root = html("div", { class: trail.length ? "tf tf-live tf-nested" : "tf tf-live", role: "region",
       "aria-label": [...trail.map(({ name }) => name), `Chain ${this.graph.chain}`].join(", "),
-      "data-lm-suppress-shortcuts": "true" }, ...this.panels.map((panel) => panel.root), this.spoken);
-    this.timer = setInterval(() => this.tick(), TICK_MS);
+      "data-lm-suppress-shortcuts": "true" }, ...this.#panels.map((panel) => panel.root), this.#spoken);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   /** Once it is on the page. */
@@ -64,61 +64,61 @@ export class View implements Context, Nested {
   }
 
   open(node: string): void {
-    this.details.show(node, false);
-    this.streams.leaveOut(node);
-    this.forms.reveal((unit) => nodeOf(unit) === node) || this.details.show(node, true);
+    this.#details.show(node, false);
+    this.#streams.leaveOut(node);
+    this.#forms.reveal((unit) => nodeOf(unit) === node) || this.#details.show(node, true);
   }
 
   nest(model: Model, unit: string): Nested {
     const show = () => (this.root.scrollIntoView({ block: "nearest" }), this.root.querySelector<HTMLElement>(".tf-chain")?.focus());
-    return new View(model, [...this.trail, { name: this.graph.chain, show }, { name: unit, show: () => this.details.show(unit, true) }]);
+    return new View(model, [...this.trail, { name: this.graph.chain, show }, { name: unit, show: () => this.#details.show(unit, true) }]);
   }
 
   announce(text: string): void {
-    if (text !== this.toSay.at(-1)) this.toSay.push(text);
-    this.saying ??= setTimeout(() => {
-      this.saying = null;
-      setText(this.spoken, this.toSay.splice(0).slice(-SAID).join(". "));
+    if (text !== this.#toSay.at(-1)) this.#toSay.push(text);
+    this.#saying ??= setTimeout(() => {
+      this.#saying = null;
+      setText(this.#spoken, this.#toSay.splice(0).slice(-SAID).join(". "));
     }, ANNOUNCE_MS);
   }
 
   close(): void {
-    clearInterval(this.timer);
-    if (this.drawing) clearTimeout(this.drawing);
-    if (this.saying) clearTimeout(this.saying);
-    for (const panel of this.panels) panel.close?.();
+    clearInterval(this.#timer);
+    if (this.#drawing) clearTimeout(this.#drawing);
+    if (this.#saying) clearTimeout(this.#saying);
+    for (const panel of this.#panels) panel.close?.();
     this.follower.stop();
   }
 
   /** The panel of a node was closed: back to the node. */
-  private closed(): void {
-    this.streams.leaveOut(null);
+  #closed(): void {
+    this.#streams.leaveOut(null);
     this.root.querySelector<HTMLElement>(".tf-canvas [tabindex='0']")?.focus({ preventScroll: true });
   }
 
   /** Draws at once, or soon if drawing takes its time: a slow page falls back in frames, not behind. */
-  private note(delta: Change | null): void {
-    this.pending = merge(this.pending, delta);
-    const wait = this.drawnAt + 2 * this.cost - performance.now();
-    if (wait <= 0 && !this.drawing) this.draw();
-    else this.drawing ??= setTimeout(() => this.draw(), wait);
+  #note(delta: Change | null): void {
+    this.#pending = merge(this.#pending, delta);
+    const wait = this.#drawnAt + 2 * this.#cost - performance.now();
+    if (wait <= 0 && !this.#drawing) this.#draw();
+    else this.#drawing ??= setTimeout(() => this.#draw(), wait);
   }
 
-  private draw(): void {
+  #draw(): void {
     const begun = performance.now();
-    const { pending } = this;
-    this.drawing = null;
-    this.pending = {};
+    const pending = this.#pending;
+    this.#drawing = null;
+    this.#pending = {};
     const { picture } = this.follower;
-    for (const panel of this.panels) panel.update(picture, pending, this.follower.now());
+    for (const panel of this.#panels) panel.update(picture, pending, this.follower.now());
     this.root.dataset.seq = String(picture.seq);
-    this.drawnAt = performance.now();
-    this.cost = Math.min(this.drawnAt - begun, 250);
+    this.#drawnAt = performance.now();
+    this.#cost = Math.min(this.#drawnAt - begun, 250);
   }
 
-  private tick(): void {
+  #tick(): void {
     const { picture } = this.follower;
     if (picture.run.finished_at != null || !picture.run.started_at) return;
-    for (const panel of this.panels) panel.tick?.(picture, this.follower.now());
+    for (const panel of this.#panels) panel.tick?.(picture, this.follower.now());
   }
 }

@@ -22,51 +22,51 @@ interface Rect {
 export class Viewport {
   readonly root: HTMLElement;
   scale = 1;
-  private readonly canvas: SVGSVGElement;
-  private readonly size: { width: number; height: number };
-  private readonly start: Rect | undefined;
-  private readonly overview: boolean;
-  private readonly sizes: ResizeObserver;
-  private readonly zoomed: (small: boolean) => void;
-  private own = true; // until the reader chooses a scale
+  readonly #canvas: SVGSVGElement;
+  readonly #size: { width: number; height: number };
+  readonly #start: Rect | undefined;
+  readonly #overview: boolean;
+  readonly #sizes: ResizeObserver;
+  readonly #zoomed: (small: boolean) => void;
+  #own = true; // until the reader chooses a scale
 
   /** `start` is where a window begins that shows a part; `zoomed` is told whether names should be large, since all is drawn small. */
   constructor(
     canvas: SVGSVGElement, size: { width: number; height: number }, count: number, start: Rect | undefined,
     zoomed: (small: boolean) => void,
   ) {
-    this.start = start;
-    this.canvas = canvas;
-    this.zoomed = zoomed;
-    this.size = size;
-    this.overview = count > OVERVIEW;
+    this.#start = start;
+    this.#canvas = canvas;
+    this.#zoomed = zoomed;
+    this.#size = size;
+    this.#overview = count > OVERVIEW;
     this.root = html("div", { class: "tf-stage" }, canvas);
-    this.root.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    this.root.addEventListener("pointerdown", (event) => this.drag(event));
-    this.sizes = new ResizeObserver(() => this.own && this.settle());
-    this.sizes.observe(this.root);
+    this.root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    this.root.addEventListener("pointerdown", (event) => this.#drag(event));
+    this.#sizes = new ResizeObserver(() => this.#own && this.#settle());
+    this.#sizes.observe(this.root);
   }
 
   close(): void {
-    this.sizes.disconnect();
+    this.#sizes.disconnect();
   }
 
   /** The whole drawing. */
   fit(): void {
-    this.own = true;
-    this.show(this.fitting());
+    this.#own = true;
+    this.#show(this.#fitting());
   }
 
   /** Larger (1) or smaller (-1), around the middle. */
   step(by: 1 | -1): void {
     const box = this.root.getBoundingClientRect();
-    this.zoom(this.scale * STEP ** by, box.x + box.width / 2, box.y + box.height / 2);
+    this.#zoom(this.scale * STEP ** by, box.x + box.width / 2, box.y + box.height / 2);
   }
 
   /** What is seen, in the drawing's own coordinates. */
   get seen(): Rect {
     const { root, scale } = this;
-    const { left, top } = this.margins();
+    const { left, top } = this.#margins();
     return { x: (root.scrollLeft - left) / scale, y: (root.scrollTop - top) / scale,
       width: root.clientWidth / scale, height: root.clientHeight / scale };
   }
@@ -85,65 +85,65 @@ export class Viewport {
   /** Brings a box into the middle, and near enough to read if asked. */
   reveal(box: Rect, closer = false): void {
     if (closer && this.scale < LEGIBLE) {
-      this.own = false;
-      this.show(LEGIBLE);
+      this.#own = false;
+      this.#show(LEGIBLE);
     }
     this.center(box.x + box.width / 2, box.y + box.height / 2);
   }
 
   center(x: number, y: number): void {
     const { root, scale } = this;
-    const { left, top } = this.margins();
+    const { left, top } = this.#margins();
     root.scrollTo(x * scale + left - root.clientWidth / 2, y * scale + top - root.clientHeight / 2);
   }
 
-  private fitting(): number {
-    const { width, height } = this.size;
-    return Math.max(SMALLEST, Math.min(1, (this.root.clientWidth - 1) / width, (this.tallest() - 1) / height));
+  #fitting(): number {
+    const { width, height } = this.#size;
+    return Math.max(SMALLEST, Math.min(1, (this.root.clientWidth - 1) / width, (this.#tallest() - 1) / height));
   }
 
-  private tallest(): number {
+  #tallest(): number {
     return Math.min(TALLEST, Math.floor(PART * innerHeight));
   }
 
   /** The first look: all of it if that can be read, or if it is a map anyway. */
-  private settle(): void {
+  #settle(): void {
     if (this.root.clientWidth === 0) return; // not on the page yet
-    const fitting = this.fitting();
-    this.show(fitting >= WHOLE || this.overview ? fitting : Math.max(fitting, LEGIBLE));
-    this.root.style.height = `${Math.min(this.tallest(), Math.ceil(this.size.height * this.scale) + 1)}px`;
-    if (this.start) this.reveal(this.start);
+    const fitting = this.#fitting();
+    this.#show(fitting >= WHOLE || this.#overview ? fitting : Math.max(fitting, LEGIBLE));
+    this.root.style.height = `${Math.min(this.#tallest(), Math.ceil(this.#size.height * this.scale) + 1)}px`;
+    if (this.#start) this.reveal(this.#start);
   }
 
-  private show(scale: number): void {
+  #show(scale: number): void {
     this.scale = Math.min(LARGEST, Math.max(SMALLEST, scale));
-    this.canvas.setAttribute("width", String(Math.floor(this.size.width * this.scale)));
-    this.canvas.setAttribute("height", String(Math.floor(this.size.height * this.scale)));
+    this.#canvas.setAttribute("width", String(Math.floor(this.#size.width * this.scale)));
+    this.#canvas.setAttribute("height", String(Math.floor(this.#size.height * this.scale)));
     this.root.classList.toggle("tf-far", this.scale < FAR);
     this.root.classList.toggle("tf-mid", this.scale >= FAR && this.scale < LEGIBLE);
     this.root.classList.toggle("tf-larger", this.overflows);
-    this.zoomed(this.scale < LEGIBLE);
+    this.#zoomed(this.scale < LEGIBLE);
     this.root.dispatchEvent(new Event("scroll"));
   }
 
-  private zoom(scale: number, clientX: number, clientY: number): void {
-    this.own = false;
-    const before = this.canvas.getBoundingClientRect();
+  #zoom(scale: number, clientX: number, clientY: number): void {
+    this.#own = false;
+    const before = this.#canvas.getBoundingClientRect();
     const [x, y] = [(clientX - before.x) / this.scale, (clientY - before.y) / this.scale];
-    this.show(scale);
-    const after = this.canvas.getBoundingClientRect();
+    this.#show(scale);
+    const after = this.#canvas.getBoundingClientRect();
     this.root.scrollLeft += after.x + x * this.scale - clientX;
     this.root.scrollTop += after.y + y * this.scale - clientY;
   }
 
-  private wheel(event: WheelEvent): void {
+  #wheel(event: WheelEvent): void {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     const pinch = Math.abs(event.deltaY) < 40; // a touch pad's fingers send many small steps
-    this.zoom(this.scale * Math.exp(-event.deltaY * (pinch ? 0.01 : 0.002)), event.clientX, event.clientY);
+    this.#zoom(this.scale * Math.exp(-event.deltaY * (pinch ? 0.01 : 0.002)), event.clientX, event.clientY);
   }
 
-  private drag(event: PointerEvent): void {
+  #drag(event: PointerEvent): void {
     if (event.button !== 0 || event.pointerType === "touch" || !this.overflows) return; // a finger scrolls
     const { root } = this;
     const start = { x: event.clientX, y: event.clientY, left: root.scrollLeft, top: root.scrollTop };
@@ -167,8 +167,8 @@ export class Viewport {
   }
 
   /** A drawing smaller than its window stands in the middle. */
-  private margins(): { left: number; top: number } {
-    const { root, size, scale } = this;
+  #margins(): { left: number; top: number } {
+    const [root, size, scale] = [this.root, this.#size, this.scale];
     return { left: Math.max(0, (root.clientWidth - size.width * scale) / 2),
       top: Math.max(0, (root.clientHeight - size.height * scale) / 2) };
   }
