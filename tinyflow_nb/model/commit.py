@@ -249,6 +249,8 @@ class Claim(NamedTuple):
 
 RawEvent = tuple[int, EventType, str, float, dict[str, Any]]
 """An Event not yet made: seq, type, unit, at, data; an output in data is still JSON text."""
+VALUES_OF_EVENTS = ("output", "previous")
+"""What of a RawEvent's data is JSON text."""
 
 
 class Outcome(NamedTuple):

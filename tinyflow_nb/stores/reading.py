@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tinyflow_nb.model.commit import RawEvent
+from tinyflow_nb.model.commit import VALUES_OF_EVENTS, RawEvent
 from tinyflow_nb.model.events import Event
 from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import TERMINAL, Status
@@ -97,7 +97,7 @@ def _node_state(
 def event_of(raw: RawEvent, resolve: Resolve = lambda v: v) -> Event:
     """A lifecycle event with its output as plain JSON."""
     seq, type, node, at, data = raw
-    for key in ("output", "previous"):
+    for key in VALUES_OF_EVENTS:
         text = data.get(key)
         if text is not None:
             data = {**data, key: json.loads(resolve(text) or "null")}

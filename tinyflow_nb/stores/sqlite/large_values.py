@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinyflow_nb.model.commit import (
+    VALUES_OF_EVENTS,
     Answer,
     ChildTold,
     Claim,
@@ -14,6 +15,7 @@ from tinyflow_nb.model.commit import (
     Delegate,
     Expand,
     NextRound,
+    RawEvent,
     Settle,
     Step,
 )
@@ -82,3 +84,11 @@ class LargeValues:
             gather=tuple(self.resolved(run, v) for v in claim.gather) if claim.gather is not None else None,
             child=claim.child and claim.child._replace(value=self.resolved(run, claim.child.value)),
         )
+
+    def events_resolved(self, run: str, events: Sequence[RawEvent]) -> Sequence[RawEvent]:
+        return [
+            (*event[:4], {**event[4], **{key: self.resolved(run, event[4][key]) for key in apart}})
+            if (apart := [key for key in VALUES_OF_EVENTS if (event[4].get(key) or "")[:1] == MARK])
+            else event
+            for event in events
+        ]

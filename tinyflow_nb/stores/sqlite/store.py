@@ -105,7 +105,7 @@ class SqliteStore:
         image = RunImage(new, shape, at)
         outcome = image.begin()
         self._images.add(image, id)
-        return self._with_values(outcome)
+        return self._with_values(new.run, outcome)
 
     async def commit(self, commit: Commit) -> Outcome | None:
         return await self._database.run(lambda: self._commit(commit))
@@ -124,7 +124,7 @@ class SqliteStore:
         self._append(held, codec.row_of_commit(commit, at))
         if before != (image.status, image.parked):
             self._update_summary(held, commit.worker)
-        return self._with_values(outcome)
+        return self._with_values(commit.run, outcome)
 
     async def claim(
         self, trigger: Trigger, worker: str, lease: float, tags: Carried = None
@@ -147,7 +147,7 @@ class SqliteStore:
         self._append(held, codec.row_of_take(unit.name, worker, lease, at))
         if before != (image.status, image.parked) or worker != held.worker:
             self._update_summary(held, worker)
-        return self._with_values(outcome)
+        return self._with_values(trigger.run, outcome)
 
     def _append(self, held: Held, row: str) -> None:
         held.n += 1
@@ -189,11 +189,14 @@ class SqliteStore:
         ).fetchone()
         return row is not None and row[0] == token and at < row[1]
 
-    def _with_values(self, outcome: Outcome) -> Outcome:
-        """Claims carry JSON texts, never references."""
+    def _with_values(self, run: str, outcome: Outcome) -> Outcome:
+        """Claims and events carry JSON texts, never references."""
         if not self._large.any:
             return outcome
-        return outcome._replace(claims=tuple(self._large.claim_resolved(c) for c in outcome.claims))
+        return outcome._replace(
+            claims=tuple(self._large.claim_resolved(c) for c in outcome.claims),
+            events=self._large.events_resolved(run, outcome.events),
+        )
 
     # ------------------------------------------------------------------ reading
 

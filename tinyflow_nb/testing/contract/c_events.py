@@ -47,6 +47,33 @@ async def test_c26_events_come_from_the_start_then_live_then_end(house, brief):
     assert [e.seq for e in got] == [1, 2, 3, 4, 5, 6]
 
 
+async def test_c26_large_outputs_are_whole_in_what_a_watcher_is_told(house, all_events):
+    """Told by who made them; also of rounds: what a round starts from is the output of the one before."""
+    source = """
+@node(until="(grow | length) > 100_000")
+def grow(grow: str | None = None) -> str: ...
+
+def size(grow: str) -> int:
+    return len(grow)
+"""
+    watched = asyncio.Event()
+
+    async def longer(grow=None):
+        await watched.wait()
+        return grow * 3 if grow else "x" * 50_000
+
+    executor = await house.open(overrides={"grow": longer})
+    run = await executor.execute_async(house.define(source))
+    got = []
+    async with asyncio.timeout(8):
+        async for event in executor.events(run):
+            got.append(event)
+            watched.set()
+    values = [e.data[key] for e in got for key in ("previous", "output") if key in e.data]
+    assert values == ["x" * 50_000, "x" * 150_000, 150_000]
+    assert [e.data for e in got] == [e.data for e in await all_events(executor, run)]
+
+
 async def test_c26_events_after_a_seq(house, all_events):
     executor = await house.open()
     run = await executor.execute_async(house.define(LINE))
