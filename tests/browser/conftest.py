@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import nbformat
 import pytest
@@ -39,7 +39,7 @@ new MutationObserver((changes) => {
 """Remembers what a reader saw: each status a node took, each text a stream showed."""
 
 
-def _missing(what: str) -> None:
+def missing(what: str) -> None:
     """A missing service skips here and fails in CI."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
 
@@ -48,7 +48,7 @@ def _missing(what: str) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """(where its notebooks open, its folder) of a JupyterLab that knows nothing of the user's."""
     if importlib.util.find_spec("jupyterlab") is None:
-        _missing("no JupyterLab: pip install 'tinyflow-nb[lab]'")
+        missing("no JupyterLab: pip install 'tinyflow-nb[lab]'")
     flags = ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=null"]
     with serve("jupyterlab", flags, tmp_path_factory.mktemp("lab")) as (address, root):
         yield f"{address}/lab/tree", root
@@ -58,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
 def notebook_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The same of a Notebook 7."""
     if importlib.util.find_spec("notebook") is None:
-        _missing("no Notebook: pip install 'tinyflow-nb[notebook]'")
+        missing("no Notebook: pip install 'tinyflow-nb[notebook]'")
     flags = ["--JupyterNotebookApp.expose_app_in_browser=True"]
     with serve("notebook", flags, tmp_path_factory.mktemp("notebook")) as (address, root):
         yield f"{address}/notebooks", root
@@ -118,7 +118,7 @@ def browser() -> Iterator[Any]:
     """For one module: a running sync Playwright would disturb asyncio tests behind it."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        _missing("no chromium on this machine: apt-get install chromium")
+        missing("no chromium on this machine: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -152,6 +152,21 @@ class Page:
     def run_all(self) -> None:
         """Returns at once."""
         self.command("notebook:run-all-cells")
+
+    def run(self, cell: int) -> None:
+        """One cell, to its end."""
+        self.page.evaluate(
+            "(i) => { jupyterapp.shell.currentWidget.content.activeCellIndex = i;"
+            " return jupyterapp.commands.execute('notebook:run-cell'); }",
+            cell,
+        )
+
+    def rewrite(self, cell: int, source: str) -> None:
+        self.page.evaluate(
+            "([i, source]) => jupyterapp.shell.currentWidget.content.widgets[i].model"
+            ".sharedModel.setSource(source)",
+            [cell, source],
+        )
 
     def until(self, condition: str, argument: Any = None) -> None:
         """Wait for a JavaScript condition."""
@@ -211,7 +226,8 @@ class Page:
         self.page.close()
 
 
-OpenNotebook = Callable[[str, list[str]], Page]
+class OpenNotebook(Protocol):
+    def __call__(self, name: str, cells: list[str], kernel: str = "python3") -> Page: ...
 
 
 @pytest.fixture
@@ -220,14 +236,14 @@ def open_notebook(server: tuple[str, Path], browser: Any, tmp_path: Path) -> Ite
     address, root = server
     opened: list[Page] = []
 
-    def open_(name: str, cells: list[str]) -> Page:
+    def open_(name: str, cells: list[str], kernel: str = "python3") -> Page:
         store = f"sqlite:///{tmp_path / 'runs.db'}"
         setup = f"import os\nos.environ['TINYFLOW_STORE'] = {store!r}\n%load_ext tinyflow_nb"
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(text) for text in [setup, *cells]]
         )
         notebook.metadata["kernelspec"] = {
-            "name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python",
+            "name": kernel, "display_name": kernel, "language": "python",
         }  # fmt: skip
         nbformat.write(notebook, root / f"{name}.ipynb")
         opened.append(Page(browser, address, f"{name}.ipynb"))
