@@ -8,7 +8,7 @@ from tinyflow_nb.errors import InvalidOperation, MissingExtra, ResumeError, Tiny
 from tinyflow_nb.model.events import EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tinyflow_nb.model.definition import ChainDefinition
     from tinyflow_nb.model.events import Event
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def show_run(session: Session, run_id: str, *, from_start: bool = False) -> None:
-    """Show a run live until it ends; one that has ended is shown as a picture.
+    """Show a run live; of one that has ended the notebook has the picture at once.
 
     Args:
         from_start: the run was started by this cell: show it live however quick it was.
@@ -28,11 +28,22 @@ def show_run(session: Session, run_id: str, *, from_start: bool = False) -> None
     state = session.call(executor.state(run_id))
     definition = session.call(executor.registry.get(state.definition_hash))
     if state.status.terminal and not from_start:
-        publish(final_picture(definition, state, session.call(executor.recorded(run_id))))
+        _show_ended(session, definition, state)
         return
     view = run_view(session, definition, None if from_start else state, run_id)
     view.display()
     session.follow(run_id, view)
+
+
+def _show_ended(session: Session, definition: ChainDefinition, state: ChainState) -> None:
+    events = session.call(session.executor.recorded(state.id))
+    try:
+        view = run_view(session, definition, state, state.id, events=events)
+    except MissingExtra:
+        publish(final_picture(definition, state, events))
+        return
+    view.display()
+    session.keep(state.id, view)
 
 
 def final_picture(definition: ChainDefinition, state: ChainState, events: Iterable[Event]) -> dict[str, str]:
@@ -64,11 +75,13 @@ def publish(bundle: Mapping[str, Any]) -> None:
 def run_view(
     session: Session, definition: ChainDefinition, state: ChainState | None, run_id: str,
     start: Callable[[dict[str, Any]], str] | None = None, wire: Below | None = None,
+    events: Sequence[Event] = (),
 ) -> RunView:  # fmt: skip
     """A live view whose buttons and forms act on the run; without a run on the one `start` makes.
 
     Args:
         wire: of a view inside another one; None: it is an output of its own.
+        events: what has happened up to `state`; without them it has to be fed from the first on.
 
     Raises:
         MissingExtra: the notebook's widgets are not installed.
@@ -114,7 +127,9 @@ def run_view(
     def below(unit: str, inner: Below) -> RunView:
         return view_below(session, current, unit, inner)
 
-    view = RunView(definition, state, on_action=act, on_question=answer, open_below=below, wire=wire)
+    view = RunView(
+        definition, state, on_action=act, on_question=answer, open_below=below, wire=wire, events=events
+    )
     return view
 
 

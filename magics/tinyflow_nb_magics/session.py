@@ -227,6 +227,13 @@ class Session:
         """Feed a view with the run's events from the first on, until it ends; a retry feeds it on."""
         self.call(self._start_following(run_id, view))
 
+    def keep(self, run_id: str, view: RunView) -> None:
+        """A view that has been told all of a run that has ended: a retry feeds it on."""
+        self.call(self._keep(run_id, view))
+
+    async def _keep(self, run_id: str, view: RunView) -> None:
+        self._views.setdefault(run_id, []).append(view)
+
     async def _start_following(self, run_id: str, view: RunView) -> None:
         view.replace(await self.executor.state(run_id))  # it knows its run from the first picture on
         self._views.setdefault(run_id, []).append(view)

@@ -293,6 +293,35 @@ def test_a_picture_is_drawn_anew_only_when_the_run_stands_otherwise(
     assert ["failed" in shown["text/plain"] for shown, _ in front.shown] == [True, False]
 
 
+def test_a_run_that_has_ended_is_a_picture_at_once_whose_place_is_lived_in(
+    make: SimpleNamespace, open_view: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SEMANTICS 42: nothing in the file needs a kernel; a retry is drawn anew."""
+    monkeypatch.setattr(kept, "SETTLE_SECONDS", {})
+    front = open_view(make.failed())
+    front.view.display()
+    [(bundle, update)] = front.shown
+    assert not update
+    assert set(bundle) == {"text/plain", "text/html", "image/svg+xml"}
+    assert "too short" in bundle["text/plain"]
+    assert f"data-tf-view='{front.view.widget.graph['view']}'" in bundle["text/html"]
+    front.says({"type": "resync"})
+    [answer] = front.flush()
+    assert answer["snapshot"]["run"]["status"] == "FAILED"
+    assert len(front.shown) == 1, "it shows the run as it stands"
+    front.view.apply([make.event(9, EventType.CHAIN_STARTED, generation=2)])
+    front.flush()
+    assert [update for _, update in front.shown] == [False, True]
+
+
+def test_what_has_happened_is_in_the_first_picture(make: SimpleNamespace) -> None:
+    events = [make.event(2, EventType.NODE_STARTED, "draft"), make.text("We are", 0)]
+    view = RunView(make.triage(), make.finished(), on_action=lambda _: {"ok": True}, events=events)
+    assert view.widget.snapshot["streams"]["draft"]["pieces"] == [["text", "We are"]]
+    assert [span["kind"] for span in view.widget.snapshot["spans"]["draft"]] == ["wait", "run"]
+    assert "We are" in view.mimebundle(final=True)["text/html"]
+
+
 def test_a_run_that_goes_on_is_not_drawn_at_every_step(make: SimpleNamespace, open_view: Any) -> None:
     """SEMANTICS 42."""
     front = open_view(make.state(Status.RUNNING))

@@ -41,13 +41,15 @@ class Home {
   };
 
   close(): void {
+    this.#hurryUntil = 0;
     for (const [view, timer] of this.#waiting) (clearTimeout(timer), view.close());
     for (const [place, view] of this.#placed) (view.close(), place.replaceChildren());
   }
 
   #often(): void {
+    if (Date.now() > this.#hurryUntil) return;
     this.look();
-    if (Date.now() < this.#hurryUntil) requestAnimationFrame(() => this.#often());
+    requestAnimationFrame(() => this.#often());
   }
 
   #settle(place: Element): void {
@@ -71,6 +73,7 @@ export function initialize({ model }: { model: Model }): () => void {
   const home = new Home(model);
   homes.set(view, home);
   model.on("msg:custom", home.hurry);
+  home.hurry({ type: "moved" }); // a run that had ended is shown as its picture at once
   const timer = setInterval(() => home.look(), LOOK_MS);
   return () => {
     clearInterval(timer);

@@ -34,12 +34,17 @@ class Kept:
 
     def due_in(self, state: ChainState) -> float | None:
         """Seconds until it has to be drawn anew; None if it shows the run as it stands."""
-        standing = (state.status, state.generation, tuple(state.waiting()))
+        standing = _standing(state)
         if standing == self._shown:
             return None
         if standing != self._seen:
             self._seen, self._seen_at = standing, time.monotonic()
         return max(0.0, self._seen_at + SETTLE_SECONDS.get(state.status, 0.0) - time.monotonic())
 
-    def drawn(self) -> None:
-        self._shown = self._seen
+    def shows(self, state: ChainState) -> None:
+        """The output is a picture of this."""
+        self._shown = _standing(state)
+
+
+def _standing(state: ChainState) -> _Standing:
+    return state.status, state.generation, tuple(state.waiting())

@@ -57,7 +57,12 @@ class RunView:
         on_action: Callable[[Action], dict[str, Any]],
         on_question: Callable[[Question], dict[str, Any]] | None = None,
         open_below: Callable[[str, Below], RunView] | None = None, wire: Below | None = None,
+        events: Sequence[Event] = (),
     ) -> None:  # fmt: skip
+        """
+        Args:
+            events: what has happened up to `state`.
+        """
         self.definition = definition
         self.rendered = threading.Event()
         """Whether a front end has drawn it."""
@@ -95,6 +100,7 @@ class RunView:
             self.widget = wire
             self.widget.graph = graph
         self._sent = self._picture(self._nodes)
+        self._take(list(events))
         self.widget.snapshot = self._snapshot()
 
     # ---- what the kernel tells the view
@@ -124,8 +130,12 @@ class RunView:
         flusher.wake(self)
 
     def display(self) -> None:
-        """Show it as an output of the running cell."""
-        self._show(self.mimebundle(final=False), update=False)
+        """Show it as an output of the running cell: one that has ended as its picture, which a page that
+        knows of the live view gives its place to."""
+        self._final = self._state is not None and self._state.status.terminal
+        if self._state is not None and self._final:
+            self._kept.shows(self._state)
+        self._show(self.mimebundle(final=self._final), update=False)
 
     def finalize(self) -> None:
         """Let the saved output be the last picture, once a front end has rendered (SEMANTICS 42).
@@ -164,6 +174,7 @@ class RunView:
                 self._kept.forget()  # if it was replaced, an old copy of the output was opened again
                 self._replies.append({"type": "hello", "seq": self._seq, "now": time.time()})
         elif kind == "resync":
+            self.rendered.set()
             with self._lock:
                 self._resync = True
         elif kind == "action" and isinstance(content.get("action"), dict):
@@ -275,7 +286,7 @@ class RunView:
         return None if over and not self._final else self._kept.due_in(state)
 
     def _replace_output(self) -> None:
-        self._kept.drawn()
+        self._kept.shows(self._known_state())
         self._show(self.mimebundle(final=True), update=True)
         self.widget.send({"type": "moved"})
 
