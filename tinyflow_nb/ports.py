@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.registry import RegistryEntry
     from tinyflow_nb.model.shape import Shape
     from tinyflow_nb.model.signature import Doubt, Signature, SignedDefinition
-    from tinyflow_nb.model.state import ChainState, RunHeader, RunPage
+    from tinyflow_nb.model.state import ChainState, RunCounts, RunHeader, RunPage
     from tinyflow_nb.model.status import Status
     from tinyflow_nb.model.tracing import TracedRun
     from tinyflow_nb.model.trigger import DeadLetter, Trigger
@@ -178,6 +178,10 @@ class StateStore(Protocol):
     ) -> RunPage:  # fmt: skip
         """Newest first. `chain` is a name, or a name with its version; `children` lists the runs that
         others delegated to as well."""
+        ...
+
+    async def count(self, most: int) -> RunCounts:
+        """All runs, or about the newest `most` of them: a bounded piece of work."""
         ...
 
     async def delete(self, run: str) -> bool:

@@ -17,10 +17,11 @@ from tinyflow_nb.errors import InvalidOperation, SettingsError, UnknownRun
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.figures import Figures
 from tinyflow_nb.model.monitor import MonitorMessage
-from tinyflow_nb.model.state import ChainState, NodeState, RunPage
+from tinyflow_nb.model.state import ChainState, NodeState, RunCounts, RunPage
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.ports import MonitorOutlet
 
+COUNTED = 20_000
 RUN_STATUSES = tuple(status for status in Status if status is not Status.SKIPPED)
 
 
@@ -101,6 +102,14 @@ class Watching(Condition):
         return await self._store.runs(
             chain=chain, status=wanted, waiting=waiting, children=children, limit=limit, cursor=cursor
         )
+
+    async def counts(self, most: int = COUNTED) -> RunCounts:
+        """How many runs there are of each chain and status, those of chains in chains left out.
+
+        Args:
+            most: runs counted, the newest of them; a fleet's store takes its parts' newest.
+        """
+        return await self._store.count(most)
 
     async def waiting(self) -> list[tuple[ChainState, NodeState]]:
         """Every open form, with its run; oldest run last."""

@@ -117,6 +117,15 @@ class RunPage:
     next: str = ""
 
 
+class RunCounts(NamedTuple):
+    """How many runs there are, without those that others delegated to."""
+
+    by: dict[tuple[str, Status], int]
+    """By chain, as ChainState names it, and status; only what occurs."""
+    complete: bool
+    """Whether all were counted, not only the newest."""
+
+
 class RunHeader(NamedTuple):
     """What an executor must know to work on a run."""
 

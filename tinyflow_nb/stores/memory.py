@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
@@ -15,7 +16,7 @@ from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.model.registry import RegistryEntry
 from tinyflow_nb.model.shape import Shape
 from tinyflow_nb.model.signature import Signature, SignedDefinition
-from tinyflow_nb.model.state import ChainState, RunHeader, RunPage
+from tinyflow_nb.model.state import ChainState, RunCounts, RunHeader, RunPage
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.model.workers import WorkerInfo
@@ -24,7 +25,7 @@ from tinyflow_nb.stores.chunks import ChunkLog
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.run_image import RunImage
 from tinyflow_nb.stores.signatures import definition_of, readable
-from tinyflow_nb.stores.summaries import header_of, page_of, summary_of
+from tinyflow_nb.stores.summaries import counts_of, header_of, page_of, summary_of
 
 WATCH_SECONDS = 0.05
 """How often the runs somebody watches are looked at."""
@@ -149,6 +150,10 @@ class MemoryStore:
             summary_of(image) for image in reversed(self._images.values()) if children or not image.has_parent
         ]
         return page_of(every, chain=chain, status=status, waiting=waiting, limit=limit, cursor=cursor)
+
+    async def count(self, most: int) -> RunCounts:
+        of = [(image.new.chain, image.status) for image in self._images.values() if not image.has_parent]
+        return counts_of(Counter(of[-most:]).items(), len(of) <= most)
 
     async def delete(self, run: str) -> bool:
         image = self._images.get(run)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from tinyflow_nb.model.state import RunHeader, RunPage, RunSummary
+from tinyflow_nb.model.state import RunCounts, RunHeader, RunPage, RunSummary
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.stores.run_image import RunImage
 
@@ -33,6 +33,14 @@ def summary_of(image: RunImage) -> RunSummary:
 def is_of(summary_chain: str, chain: str) -> bool:
     """Whether a run's chain is the one asked for: by name, or by name with its version."""
     return summary_chain == chain or summary_chain.partition("@")[0] == chain
+
+
+def counts_of(counted: Iterable[tuple[tuple[str, Status], int]], complete: bool) -> RunCounts:
+    """What parts of a store have counted, together."""
+    by: dict[tuple[str, Status], int] = {}
+    for of, runs in counted:
+        by[of] = by.get(of, 0) + runs
+    return RunCounts(by, complete)
 
 
 def page_of(

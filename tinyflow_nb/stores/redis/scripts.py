@@ -22,6 +22,7 @@ CHANGE_A_RUN = {
 ALONE = (
     "backlog",
     "between",
+    "count",
     "deadlines",
     "due",
     "expire",

@@ -18,7 +18,7 @@ from tinyflow_nb.model.commit import Claim, Commit, NewRun, Outcome
 from tinyflow_nb.model.events import Event
 from tinyflow_nb.model.lanes import Carried, lanes_of
 from tinyflow_nb.model.shape import Shape, shape_of
-from tinyflow_nb.model.state import ChainState, RunHeader, RunPage
+from tinyflow_nb.model.state import ChainState, RunCounts, RunHeader, RunPage
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import Clock
@@ -34,6 +34,7 @@ from tinyflow_nb.stores.redis.server_time import ServerTime
 from tinyflow_nb.stores.redis.servers import Servers
 from tinyflow_nb.stores.redis.unsent import UnsentEvents
 from tinyflow_nb.stores.redis.watching import Watching
+from tinyflow_nb.stores.summaries import counts_of
 
 SHARDS = 64
 """Parts a fleet's runs are spread over; a run's id says which. Never changes."""
@@ -281,6 +282,12 @@ class RedisStore:
         rows = sorted((row for page in pages for row in page), key=lambda row: int(row[0]), reverse=True)
         found = [decoding.summary_of(row) for row in rows[:limit]]
         return RunPage(found, rows[limit - 1][0] if len(rows) > limit else "")
+
+    async def count(self, most: int) -> RunCounts:
+        shards = await self._every_shard("count", "runs", -(-most // SHARDS))
+        counted = [row for _, *rows in shards for row in rows]
+        by = (((chain, encoding.STATUSES[status]), runs) for chain, status, runs in counted)
+        return counts_of(by, all(complete for complete, *_ in shards))
 
     async def _every_shard(self, script: str, name: str, *args: Any) -> list[Any]:
         return await asyncio.gather(*(self._servers.script(script, (key,), *args) for key in _lists(name)))

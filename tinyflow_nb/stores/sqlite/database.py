@@ -57,6 +57,8 @@ class Database:
         self._closing = threading.Event()
         self._renewing = threading.Lock()
         self._renewer: sqlite3.Connection | None = None
+        self._looking = threading.Lock()
+        self._reader: sqlite3.Connection | None = None
         self.locked_and_seen = False
         """For who reads: what other processes wrote was looked at since the transaction began."""
         self.failed: Callable[[], None] = lambda: None
@@ -145,6 +147,16 @@ class Database:
             return await self._shared(job)
         with said_plainly(self.path):
             return job()
+
+    async def look(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job that may read much, on what is committed: on a thread, so that the loop goes on."""
+        return await asyncio.to_thread(self._look, job)
+
+    def _look(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        with self._looking, said_plainly(self.path):
+            if self._reader is None:
+                self._reader = self._connect()
+            return job(self._reader)
 
     def _turn_over(self) -> None:
         self._crowded = len(self._turn) >= CROWD
@@ -284,8 +296,10 @@ class Database:
         self._commits.put(None)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
-        if self._renewer is not None:
-            self._renewer.close()
+        with self._looking:
+            for other in (self._renewer, self._reader):
+                if other is not None:
+                    other.close()
         self.db.execute("PRAGMA wal_autocheckpoint = 1000")
         self.db.close()
 

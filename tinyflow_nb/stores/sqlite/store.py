@@ -21,7 +21,7 @@ from tinyflow_nb.model.commit import Commit, NewRun, Outcome
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.model.shape import Shape
-from tinyflow_nb.model.state import ChainState, RunHeader, RunPage, RunSummary
+from tinyflow_nb.model.state import ChainState, RunCounts, RunHeader, RunPage, RunSummary
 from tinyflow_nb.model.status import TERMINAL, Status
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import Clock
@@ -33,7 +33,7 @@ from tinyflow_nb.stores.sqlite.definitions import Definitions
 from tinyflow_nb.stores.sqlite.images import Held, Images
 from tinyflow_nb.stores.sqlite.large_values import LargeValues
 from tinyflow_nb.stores.sqlite.liveness import is_dead
-from tinyflow_nb.stores.summaries import header_of
+from tinyflow_nb.stores.summaries import counts_of, header_of
 
 Execute = Callable[..., sqlite3.Cursor]
 WATCH_SECONDS = 0.05
@@ -306,7 +306,7 @@ class SqliteStore:
             f" WHERE {where} ORDER BY id DESC LIMIT :limit"
         )
         given = {"chain": chain, "status": status, "cursor": cursor, "limit": limit + 1}
-        rows = await self._database.read(lambda: self._execute(sql, given).fetchall())
+        rows = await self._database.look(lambda db: db.execute(sql, given).fetchall())
         found = [
             RunSummary(
                 run, chain_, Status(status_), created, finished, forms, parent, error,
@@ -315,6 +315,15 @@ class SqliteStore:
             for run, chain_, status_, created, finished, forms, parent, error, worker in rows
         ]  # fmt: skip
         return RunPage(found[:limit], found[limit - 1].id if len(found) > limit else "")
+
+    async def count(self, most: int) -> RunCounts:
+        sql = (
+            "SELECT chain, status, count(*) FROM"
+            " (SELECT chain, status FROM runs WHERE parent='' ORDER BY id DESC LIMIT ?) GROUP BY 1, 2"
+        )
+        rows = await self._database.look(lambda db: db.execute(sql, (most,)).fetchall())
+        counted = [((chain, Status(status)), runs) for chain, status, runs in rows]
+        return counts_of(counted, sum(runs for _, runs in counted) < most)
 
     # ------------------------------------------------------------------ forgetting
 

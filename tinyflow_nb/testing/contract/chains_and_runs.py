@@ -178,6 +178,33 @@ async def test_runs_come_newest_first_by_pages_and_filters(house):
     assert rows[sums[0]].finished_at >= rows[sums[0]].created_at
 
 
+async def test_runs_are_counted_by_chain_and_status(house):
+    executor = await house.open()
+    assert await executor.counts() == ({}, True)
+    add, inner = house.define(ADD.format(y=1), "sums"), house.define(ASK, "inner")
+    await executor.publish(add)
+    await executor.publish(inner)
+    outer = house.define('@chain("inner")\ndef below() -> bool: ...\n', "outer")
+    for x in range(3):
+        await executor.execute("sums", {"x": x}, timeout=8)
+    for _ in range(2):
+        run = await executor.execute_async(outer)
+        with pytest.raises(ChainSuspended):
+            await executor.wait(run, people=False, timeout=8)
+    await executor.stop(run)
+    everything = {
+        ("sums@1", "SUCCEEDED"): 3,
+        (outer.short_ref, "SUSPENDED"): 1,
+        (outer.short_ref, "CANCELLED"): 1,
+    }
+    assert await executor.counts() == (everything, True), "the chains below are no runs of their own"
+    other = await house.open(execute=False)
+    newest, complete = await other.counts(most=1)
+    assert newest.items()
+    assert newest.keys() <= everything.keys()
+    assert complete is (newest == everything), "a fleet's store counts the newest of each of its parts"
+
+
 async def test_waiting_lists_every_open_form_with_its_run(house):
     executor = await house.open()
     source = '@confirm(each="x in [1, 2]")\ndef ask(x) -> bool:\n    "Is {{ x }} good?"\n'
