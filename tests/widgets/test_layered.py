@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -85,14 +86,71 @@ def test_two_edges_between_two_nodes_are_one_line_and_data_wins(make: SimpleName
     assert [c.kind for c in drawn.curves] == ["data"]
 
 
-def test_an_edge_over_layers_passes_by_the_boxes_between(make: SimpleNamespace) -> None:
-    nodes = [NodeDefinition(id=i) for i in ("a", "b", "c")]
-    edges = [Edge(source="a", target="b"), Edge(source="b", target="c"), Edge(source="a", target="c")]
-    drawn = layout(make.chain(nodes, edges))
-    b = next(box for box in drawn.boxes if box.id == "b")
-    long = next(c for c in drawn.curves if (c.source, c.target) == ("a", "c"))
-    height = float(long.path.partition("H")[0].rpartition(" ")[2])
-    assert not b.y <= height <= b.y + b.height
+def points(path: str) -> list[tuple[float, float]]:
+    """Along an edge, close to each other where it bends; straight parts by their ends."""
+    at, found = (0.0, 0.0), []
+    for letter, text in re.findall(r"([MCHV])([^MCHV]+)", path):
+        to = [float(n) for n in text.split()]
+        match letter:
+            case "H":
+                ends = [(to[0], at[1])]
+            case "V":
+                ends = [(at[0], to[0])]
+            case "M":
+                ends = [(to[0], to[1])]
+            case _:
+                xs, ys = (at[0], *to[::2]), (at[1], *to[1::2])
+                ends = [(_bezier(t / 16, *xs), _bezier(t / 16, *ys)) for t in range(1, 17)]
+        found += ends
+        at = ends[-1]
+    return found
+
+
+def _bezier(t: float, a: float, b: float, c: float, d: float) -> float:
+    u = 1 - t
+    return u**3 * a + 3 * u * u * t * b + 3 * u * t * t * c + t**3 * d
+
+
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_no_edge_runs_through_a_box(make: SimpleNamespace, direction: Any) -> None:
+    """30 random chains of 4 to 62 nodes; an edge over several layers passes by the boxes between."""
+    for seed in range(30):
+        drawn = layout(make.random_chain(4 + 2 * seed, seed), direction)
+        for curve in drawn.curves:
+            between = [b for b in drawn.boxes if b.id not in (curve.source, curve.target)]
+            for x, y in points(curve.path):
+                assert not any(b.x < x < b.x + b.width and b.y < y < b.y + b.height for b in between), (
+                    seed,
+                    curve,
+                )
+
+
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_an_edge_over_many_layers_is_straight_between_its_ends(make: SimpleNamespace, direction: Any) -> None:
+    """Beside a line with a side branch, which would draw it out of line."""
+    definition = line(make, 8)
+    more = [
+        Edge(source="n0", target="n7"),
+        Edge(source="n3", target="side"),
+        Edge(source="side", target="n6"),
+    ]
+    nodes = [*definition.nodes, NodeDefinition(id="side")]
+    drawn = layout(make.chain(nodes, [*definition.edges, *more]), direction)
+    long = next(c for c in drawn.curves if (c.source, c.target) == ("n0", "n7"))
+    way = [p[1 if direction == "right" else 0] for p in points(long.path)[17:-16]]
+    assert len(way) > 5 * 16
+    assert len(set(way)) == 1
+
+
+def test_what_fans_out_far_is_given_room(make: SimpleNamespace) -> None:
+    """Else the edges of twenty branches lie on each other."""
+    nodes = [NodeDefinition(id=i) for i in ("split", *(f"n{i}" for i in range(20)))]
+    few, many = (
+        layout(make.chain(nodes[: 1 + n], [Edge(source="split", target=f"n{i}") for i in range(n)]), "right")
+        for n in (2, 20)
+    )
+    gaps = [drawn.boxes[1].x - drawn.boxes[0].x - drawn.boxes[0].width for drawn in (few, many)]
+    assert gaps[0] * 1.5 < gaps[1]
 
 
 def test_one_node_alone(make: SimpleNamespace) -> None:
