@@ -29,7 +29,7 @@ FAKE_MODEL = """async ([source, graph, snapshot]) => {
 
 def snapshot(definition: Any, state: ChainState | None, **more: Any) -> dict[str, Any]:
     nodes = {n.id: node_picture(n, state.nodes.get(n.id) if state else None) for n in definition.nodes}
-    forms, known = (waiting_forms(state), answers(state)) if state else ([], [])
+    forms, known = (waiting_forms(state), answers(definition, state)) if state else ([], [])
     run = run_picture(definition, state)
     spans = spans_of(definition, state) if state else {}
     return {
@@ -44,17 +44,22 @@ def snapshot(definition: Any, state: ChainState | None, **more: Any) -> dict[str
     }
 
 
-def fill(
-    page: Any, definition: Any, state: ChainState | None, source: Path, dark: bool = False, **more: Any
-) -> None:
-    """Put the view of a run on an empty page. Errors of the page are kept in `page.problems`."""
+def empty_page(page: Any, dark: bool = False, output: str = "") -> None:
+    """A notebook with one output, `#out`. Errors of the page are kept in `page.problems`."""
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     theme = str(not dark).lower()
     page.set_content(
         "<!doctype html><html lang='en'><title>A notebook</title>"
-        f"<body data-jp-theme-light='{theme}'><main><h1>A notebook</h1><div id='out'></div></main>"
+        f"<body data-jp-theme-light='{theme}'><main><h1>A notebook</h1><div id='out'>{output}</div></main>"
     )
+
+
+def fill(
+    page: Any, definition: Any, state: ChainState | None, source: Path, dark: bool = False, **more: Any
+) -> None:
+    """Put the view of a run on an empty page."""
+    empty_page(page, dark)
     page.add_style_tag(content=live_css())
     graph = graph_picture(definition, layout(definition))
     page.evaluate(FAKE_MODEL, [source.read_text(), graph, snapshot(definition, state, **more)])
@@ -69,6 +74,13 @@ def tell(page: Any, **message: Any) -> None:
     if "seq" in message:
         drawn = "(seq) => document.querySelector('.tf').dataset.seq >= seq"
         page.wait_for_function(drawn, arg=message["seq"])
+
+
+def reply(page: Any, kind: str, answer: Any) -> None:
+    """Answer the page's newest question of a kind."""
+    page.wait_for_function("(kind) => window.sent.some((m) => m.question?.type === kind)", arg=kind)
+    asked = [message for message in sent(page, "ask") if message["question"]["type"] == kind][-1]
+    tell(page, type="reply", id=asked["id"], ok=True, error="", answer=answer)
 
 
 def acknowledge(page: Any, **ack: Any) -> None:

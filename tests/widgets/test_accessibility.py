@@ -93,7 +93,7 @@ def test_a_form_is_found_and_answered_by_tab_alone(make: SimpleNamespace, show: 
     answer = {"approved": True, "text": "We are sorry. Money is on its way."}
     assert sent(page, "action")[0]["action"]["answer"] == answer
     acknowledge(page)
-    known = {"unit": "approval", "node": "approval", "who": "ada", "at": 5, "answer": answer}
+    known = {"unit": "approval", "node": "approval", "who": "ada", "at": 5, "fields": [["Approved", "yes"]]}
     done = snapshot(make.triage(), make.finished())
     tell(page, type="delta", seq=1, forms=[], answers=[known], run=done["run"], nodes=done["nodes"])
     page.wait_for_function("document.querySelector('.tf-spoken').textContent.includes('succeeded')")

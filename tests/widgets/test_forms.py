@@ -37,6 +37,6 @@ def test_who_answered_what(make: SimpleNamespace) -> None:
     state = make.finished()
     state.nodes["approval"].answered_by = {"who": "ada", "at": 5.0, "answer_id": "x"}
     state.nodes["approval"].output = {"approved": True}
-    assert answers(state) == [
-        {"unit": "approval", "node": "approval", "who": "ada", "at": 5.0, "answer": {"approved": True}}
-    ]
+    assert answers(make.triage(), state) == [{
+        "unit": "approval", "node": "approval", "who": "ada", "at": 5.0, "fields": [["Approved", "yes"]],
+    }]  # fmt: skip

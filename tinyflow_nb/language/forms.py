@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError, ValidationError
 
 from tinyflow_nb.errors import ResumeError
 from tinyflow_nb.language.form_schema import Schema, Violation, resolve, violations, without_null
+from tinyflow_nb.language.secret_fields import at, changed, secrets_in
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -67,13 +68,22 @@ def check_answer(
     if adapter is None:
         return value
     try:
-        return adapter.dump_python(adapter.validate_python(value), mode="json")
+        kept = adapter.dump_python(adapter.validate_python(value), mode="json")
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
         refused = [Violation(d["loc"], d["msg"].replace("Input should", "it should")) for d in details]
         raise ResumeError("; ".join(map(_told, refused)), _field_names(refused)) from None
     except PydanticSerializationError as error:
         raise ResumeError(f"the answer can't be kept as JSON: {error}") from error
+    return _with_secrets(schema, value, kept)
+
+
+def _with_secrets(schema: Schema, answer: Any, kept: Any) -> Any:
+    """A SecretStr turns into stars, where those who consume the answer need what it was."""
+    return changed(
+        kept, secrets_in(schema, answer),
+        lambda path, told: at(answer, path) if isinstance(told, str) and not told.strip("*") else told,
+    )  # fmt: skip
 
 
 def examine(schema: Schema, answer: Any, initial: Any = None) -> tuple[Any, list[Violation]]:

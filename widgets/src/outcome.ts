@@ -4,12 +4,11 @@ import type { Context, Panel } from "./panel.ts";
 import type { AnswerPicture, Change, Picture } from "./protocol.ts";
 import { asText, copyButton, shown } from "./value.ts";
 
-function answerRecord(answer: AnswerPicture): HTMLElement {
-  const at = answer.at ? ` at ${new Date(answer.at * 1000).toLocaleTimeString()}` : "";
-  const plain = typeof answer.answer === "string";
-  const text = plain ? (answer.answer as string) : JSON.stringify(answer.answer);
-  return html("div", { class: "tf-answer" }, html("b", {}, answer.unit),
-    html("span", {}, ` answered by ${answer.who || "somebody"}${at}: `), html(plain ? "q" : "code", {}, text ?? ""));
+function answerRecord({ unit, who, at, fields }: AnswerPicture): HTMLElement {
+  const when = at ? new Date(at * 1000) : null;
+  return html("div", { class: "tf-answer" }, html("div", {}, html("b", {}, unit), ` answered by ${who || "somebody"}`,
+    when && html("time", { datetime: when.toISOString() }, ` · ${when.toLocaleString([], { dateStyle: "medium", timeStyle: "medium" })}`)),
+    html("dl", {}, ...fields.flatMap(([label, text]) => [label && html("dt", {}, label), html("dd", {}, text)])));
 }
 
 /** What went wrong, with the cell's line. */

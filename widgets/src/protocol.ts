@@ -95,7 +95,8 @@ export interface AnswerPicture {
   node: string;
   who: string;
   at: Time | null;
-  answer: Json;
+  /** One without a label, if the form has one value; secrets are dots. */
+  fields: [label: string, text: string][];
 }
 
 export type Piece = [kind: string, text: string];

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tinyflow_nb.language.veil import Veil, veiled
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets.forms import answers
 from tinyflow_nb_widgets.gantt import render_timeline
 from tinyflow_nb_widgets.node_html import failure_html, nodes_html
-from tinyflow_nb_widgets.parts import pre, section, text, value_html
+from tinyflow_nb_widgets.parts import answer_html, pre, section, text, value_html
 from tinyflow_nb_widgets.picture import elapsed, error_picture, run_picture
 from tinyflow_nb_widgets.streams import Streams
 from tinyflow_nb_widgets.styles import Scheme, graph_css, read
@@ -30,7 +31,7 @@ _OPEN_UNTIL = 1500
 
 @cache
 def _page_css() -> str:
-    return read("page") + read("timeline")
+    return read("page") + read("timeline") + read("story")
 
 
 def render_html(
@@ -39,10 +40,15 @@ def render_html(
 ) -> str:  # fmt: skip
     """A whole page that needs nothing else, and may load and run nothing. `events` adds what happened, in
     order: when what ran, and the nodes' texts; `streams` gives these by unit, if the events are not known."""
+    veil = Veil(definition)
+    if state is not None:
+        state = veil.state(state)
+        streams = {unit: veil.text(said) for unit, said in (streams or {}).items()}
+    events = [veil.event(event) for event in events]
     body = _graph(definition, state)
     if state is not None:
         said = {**_heard(events), **(streams or {})}
-        body += _error(definition, state) + _waiting(state) + _result(state) + _answers(state)
+        body += _error(definition, state) + _waiting(state) + _result(state) + _answers(definition, state)
         body += _timing(definition, state, events) + nodes_html(definition, state, said)
     body += _happened(events)
     title, note = text(definition.name), ""
@@ -73,8 +79,9 @@ def render_fragment(
     """
     parts = ""
     if state is not None:
-        parts = _error(definition, state) + _waiting(state) + _details(streams or {}) + _result(state)
-        parts += _way_on(state)
+        state, streams = veiled(definition, state, streams)
+        parts = _error(definition, state) + _waiting(state) + _details(streams) + _result(state)
+        parts += _answers(definition, state) + _way_on(state)
     below = f"<div class='tf-below'>{parts}</div>" if parts else ""
     light, dark = _image(definition, state, "light"), _image(definition, state, "dark")
     return (
@@ -102,6 +109,7 @@ def render_text(definition: ChainDefinition, state: ChainState | None) -> str:
     """The run in plain text: for a terminal, a diff, a screen reader."""
     if state is None:
         return f"{definition.name}: not started"
+    state, _ = veiled(definition, state)
     run = run_picture(definition, state)
     took = elapsed(run)
     lines = [f"{definition.name}: {run['word']}" + (f" in {took}" if took else "") + f" (run {state.id})"]
@@ -141,12 +149,8 @@ def _result(state: ChainState) -> str:
     return section("Result", value_html(state.result)) if done else ""
 
 
-def _answers(state: ChainState) -> str:
-    return section("Answers", "".join(
-        f"<p><b>{text(a['unit'])}</b> answered by {text(a['who'] or 'somebody')}</p>"
-        f"{value_html(a['answer'])}"
-        for a in answers(state)
-    ))  # fmt: skip
+def _answers(definition: ChainDefinition, state: ChainState) -> str:
+    return section("Answers", "".join(map(answer_html, answers(definition, state))))
 
 
 def _details(streams: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -26,6 +27,26 @@ def section(title: str, body: str) -> str:
 def folded(title: str, body: str, *, open: bool = False) -> str:
     """One click away; "" without a body. The title is escaped already."""
     return f"<details{' open' if open else ''}><summary>{title}</summary>{body}</details>" if body else ""
+
+
+def answer_html(answer: dict[str, Any]) -> str:
+    """A quiet record of what `forms.answers` tells."""
+    said = "".join(
+        (f"<dt>{text(label)}</dt>" if label else "") + f"<dd>{text(told)}</dd>"
+        for label, told in answer["fields"]
+    )
+    when = f" · {moment_html(answer['at'])}" if answer["at"] else ""
+    who = text(answer["who"] or "somebody")
+    return (
+        f"<div class='tf-answer'><p><b>{text(answer['unit'])}</b> "
+        f"<span class='tf-note'>answered by {who}{when}</span></p><dl>{said}</dl></div>"
+    )
+
+
+def moment_html(at: float) -> str:
+    """By the clock of the machine that draws it, and exactly."""
+    there = datetime.fromtimestamp(at).astimezone()
+    return f"<time datetime='{there.isoformat(timespec='seconds')}'>{there:%Y-%m-%d %H:%M:%S %Z}</time>"
 
 
 def value_html(value: Any) -> str:

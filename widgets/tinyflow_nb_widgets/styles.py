@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 _STATIC = Path(__file__).parent / "static"
-_LIVE = ("view", "stage", "forms", "details", "timeline", "contrast")
+_LIVE = ("view", "stage", "forms", "details", "timeline", "story")
 """A sheet for each part of the live view, after the graph's own."""
 
 Scheme = Literal["auto", "light", "dark"]
@@ -15,7 +15,8 @@ Scheme = Literal["auto", "light", "dark"]
 
 @cache
 def graph_css(scheme: Scheme = "auto") -> str:
-    """The colours and shapes the picture and the live view share; auto follows Jupyter, else the system."""
+    """The colours and shapes the picture and the live view share; auto follows Jupyter, else the system, and
+    the reader's wish for contrast."""
     shared = read("graph")
     dark = "{" + read("dark") + "}"
     if scheme == "light":
@@ -24,7 +25,7 @@ def graph_css(scheme: Scheme = "auto") -> str:
         return f"{shared}svg.tf{dark}"
     system = f"svg.tf:root,body:not([data-jp-theme-light]) .tf{dark}"
     jupyter = f'body[data-jp-theme-light="false"] .tf{dark}'
-    return f"{shared}{jupyter}@media (prefers-color-scheme: dark){{{system}}}"
+    return f"{shared}{jupyter}@media (prefers-color-scheme: dark){{{system}}}{read('contrast')}"
 
 
 @cache
@@ -41,4 +42,4 @@ def read(name: str) -> str:
 @cache
 def board_css() -> str:
     """What the boards need: the forms, and their own."""
-    return graph_css() + "".join(map(read, ("view", "forms", "contrast", "board")))
+    return graph_css() + "".join(map(read, ("view", "forms", "board")))

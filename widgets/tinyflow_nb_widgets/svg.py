@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
+from tinyflow_nb.language.veil import veiled
 from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets.icons import MARKS
 from tinyflow_nb_widgets.layered import NAME_LEFT, layout
@@ -36,6 +37,8 @@ def render_svg(
     `streams` maps a unit's name to its text. How long things took is told only of a run that is
     over, and not at all with `times=False`.
     """
+    if state is not None:
+        state, streams = veiled(definition, state, streams)
     blocks = _blocks(run_picture(definition, state), streams or {})
     return _draw(definition, state, blocks, times)
 

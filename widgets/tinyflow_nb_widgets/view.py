@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinyflow_nb.errors import InvalidOperation, TinyflowError
+from tinyflow_nb.language.veil import Veil
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.trigger import node_of
@@ -69,9 +70,10 @@ class RunView:
         self._on_action = on_action
         self._on_question = on_question
         self._open_below = open_below
+        self._veil = Veil(definition)
         self._below: dict[str, RunView] = {}
         self._nested = wire is not None
-        self._state = state
+        self._state = self._veil.state(state) if state is not None else None
         self._streams = Streams()
         self._input_form: dict[str, Any] | None = None
         self._lock = threading.Lock()
@@ -221,7 +223,7 @@ class RunView:
                 self._below[unit] = view
                 return {"graph": view.widget.graph, "snapshot": view.widget.snapshot}
             case _ if self._on_question is not None:
-                return self._on_question(question)
+                return self._veil.value(self._on_question(question))
             case other:
                 raise InvalidOperation(f"nothing here knows {other}")
 
@@ -304,15 +306,17 @@ class RunView:
         for item in inbox:
             if isinstance(item, ChainState):
                 if self._state is None or not self._state.id or item.seq >= self._state.seq:
-                    self._state, self._input_form = item, None
+                    self._state, self._input_form = self._veil.state(item), None
                     moved.update(item.nodes)
-            elif item.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG):
-                said.add(self._streams.take(item))
+                continue
+            event = self._veil.event(item)
+            if event.type in (EventType.NODE_OUTPUT, EventType.NODE_LOG):
+                said.add(self._streams.take(event))
             else:
                 state = self._known_state()
-                follow(state, item, self.definition.results())
-                moved.update([node_of(item.node)] if item.node else state.nodes)
-                spanned |= self._spans.take(item)
+                follow(state, event, self.definition.results())
+                moved.update([node_of(event.node)] if event.node else state.nodes)
+                spanned |= self._spans.take(event)
         delta = self._changed(moved) if moved or self._form_asked else {}
         if spanned:
             delta["spans"] = {unit: [dict(span) for span in self._spans.units[unit]] for unit in spanned}
@@ -347,7 +351,7 @@ class RunView:
             "nodes": {id: node_picture(self._nodes[id], state.nodes.get(id) if state else None)
                       for id in ids if id in self._nodes},
             "forms": forms + (waiting_forms(state) if state else []),
-            "answers": answers(state) if state else [],
+            "answers": answers(self.definition, state) if state else [],
         }  # fmt: skip
 
     def _snapshot(self) -> dict[str, Any]:
