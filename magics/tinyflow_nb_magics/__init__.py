@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChainHandle", "NodeView", "RunHandle", "load_ipython_extension", "unload_ipython_extension"]
 
+HELP_MIME = "text/markdown"
 _HOMES = {"ChainHandle": "chain_handle", "NodeView": "node_view", "RunHandle": "run_handle"}
 
 
@@ -25,12 +26,13 @@ def __getattr__(name: str) -> Any:
 def load_ipython_extension(ipython: Any) -> None:
     """Registers the magics and their completion; nothing is opened or started."""
     from tinyflow_nb_magics.deprecations import tell_in_one_line
-    from tinyflow_nb_magics.magic import TinyflowMagics, matcher_of, with_a_body
+    from tinyflow_nb_magics.magic import TinyflowMagics, matcher_of, with_a_body, with_its_graph
 
     magics = TinyflowMagics(ipython)
     ipython.register_magics(magics)
     ipython.Completer.custom_matchers.append(matcher_of(magics))
     ipython.input_transformers_cleanup.insert(0, with_a_body)
+    ipython.inspector.mime_hooks[HELP_MIME] = with_its_graph
     tell_in_one_line()
 
 
@@ -46,5 +48,6 @@ def unload_ipython_extension(ipython: Any) -> None:
     matchers = ipython.Completer.custom_matchers
     matchers[:] = [m for m in matchers if getattr(m, "matcher_identifier", "") != MATCHER_NAME]
     ipython.input_transformers_cleanup.remove(with_a_body)
+    ipython.inspector.mime_hooks.pop(HELP_MIME, None)
     tell_as_before()
     close_session()

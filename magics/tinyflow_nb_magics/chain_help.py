@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from base64 import b64encode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,15 @@ def described(definition: ChainDefinition) -> str:
         nodes.append((node.id, node.type, f"after {', '.join(before)}" if before else "at once"))
     parts.append("Nodes\n" + _aligned(nodes))
     return "\n\n".join(parts)
+
+
+def in_markdown(definition: ChainDefinition) -> str:
+    """The same, and its graph. The words are in a block of code: none of them is markup."""
+    from tinyflow_nb_widgets import render_svg
+
+    words = "\n".join(f"    {line}" for line in described(definition).splitlines())
+    image = b64encode(render_svg(definition).encode()).decode()
+    return f"{words}\n\n![The chain's graph](data:image/svg+xml;base64,{image})\n"
 
 
 def _input(one: InputDefinition) -> tuple[str, str, str]:

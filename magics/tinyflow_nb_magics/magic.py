@@ -51,3 +51,11 @@ def matcher_of(magics: TinyflowMagics) -> Callable[..., Any]:
     mark: Any = context_matcher  # untyped in IPython
     matcher: Callable[..., Any] = mark(identifier=MATCHER_NAME)(match)
     return matcher
+
+
+def with_its_graph(asked: Any) -> str | None:
+    """For IPython's `mime_hooks`: what `NAME?` shows of a chain with its graph; of other things nothing."""
+    from tinyflow_nb_magics.chain_handle import ChainHandle
+    from tinyflow_nb_magics.chain_help import in_markdown
+
+    return in_markdown(asked.obj.definition) if isinstance(asked.obj, ChainHandle) else None

@@ -102,8 +102,10 @@ def test_a_value_too_large_for_a_page_is_cut() -> None:
 
 
 @pytest.mark.parametrize(("error", "words"), [
-    ({"type": "SecretMissing", "message": "the secret KEY is missing: set it"}, "%env KEY="),
-    ({"type": "ModuleNotFoundError", "message": "No module named 'pandas'"}, "pandas is not installed"),
+    ({"type": "SecretMissing", "message": "the secret KEY is missing: set it"}, 'os.environ["KEY"]'),
+    ({"message": "model 'm' needs the environment variable KEY, which is not set"}, "getpass.getpass()"),
+    ({"type": "ModuleNotFoundError", "message": "No module named 'pandas.io'"}, "%pip install pandas."),
+    ({"type": "WrongType", "message": "draft takes int, not 'x'"}, "annotation agree"),
     ({"type": "ModelError", "message": "model 'm': can't be reached"}, "%tinyflow doctor"),
     ({"type": "ModelUnusable", "types": ["ModelError"], "message": "check the key"}, "The key"),
     ({"type": "ModelError", "message": "gave no valid Reply", "answer": "{}"}, "return annotation"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyflow_nb_widgets.text import printable
 
-_SECRET = re.compile(r"the secret (\w+) is missing")
+_SECRET = re.compile(r"the (?:secret|environment variable) (\w+)(?: is missing|, which is not set)")
 _MODULE = re.compile(r"No module named '([\w.]+)'")
 
 
@@ -17,11 +17,12 @@ def remedy(error: dict[str, Any]) -> str:
     message = str(error.get("message") or "")
     if found := _SECRET.search(message):
         return (
-            f"Set {found[1]} where the node runs: in a notebook %env {found[1]}=..., for a worker before "
-            "it is started. Then retry."
+            f"Set {found[1]} where the node runs. For a worker, before it is started; in a notebook, without "
+            f'writing it down: import os, getpass; os.environ["{found[1]}"] = getpass.getpass(). Then retry.'
         )
     if found := _MODULE.search(message):
-        return f"{printable(found[1])} is not installed where the node ran: install it there, then retry."
+        package = printable(found[1]).partition(".")[0]
+        return f"Install it where the node ran: in a notebook %pip install {package}. Then retry."
     if "NotTrusted" in kinds:
         return "Look at who wrote it and at what it does: %tinyflow trust NAME. Sign it there, then retry."
     if "ModelError" in kinds:
@@ -54,5 +55,6 @@ _REMEDIES = {
     "MemoryLimit": "Give its process more memory in the settings, or work on less at once.",
     "ProcessDied": "Its process ended by itself, mostly for want of memory. Retry runs it again.",
     "WorkerLost": "The workers that ran it died. See their logs; retry runs it again.",
+    "WrongType": "Let what is given and the annotation agree: the message names both.",
     "ValueNotJson": "Return plain values (text, numbers, lists, dicts), or annotate the type it gives.",
 }
