@@ -48,6 +48,25 @@ class NodeView:
         return self.state.output
 
     @property
+    def inputs(self) -> dict[str, Any]:
+        """What it was given, by name, as plain JSON, an expression as it came out; without what is not
+        known, or not yet."""
+        return self._session.call(self._inputs())
+
+    async def _inputs(self) -> dict[str, Any]:
+        from tinyflow_nb.engine.given import GivenValues, take_previous
+
+        executor = self._session.executor
+        state = await executor.state(self._run_id)
+        definition = await executor.registry.get(state.definition_hash)
+        previous: dict[str, Any] = {}
+        if definition.node(node_of(self.unit)).until:
+            for event in await executor.recorded(self._run_id):
+                take_previous(previous, event)
+        values = GivenValues(definition, state, previous).of(self.unit)
+        return {value.name: value.value for value in values if value.known}
+
+    @property
     def error(self) -> dict[str, Any] | None:
         """`type`, `message`, `attempt`, `line`, `traceback`, for a model its raw `answer`."""
         return self.state.error

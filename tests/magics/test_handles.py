@@ -395,6 +395,17 @@ def test_handles_show_themselves(two: ChainHandle, notebook: Notebook) -> None:
     assert "application/vnd.jupyter.widget-view+json" not in shown
 
 
+def test_a_node_tells_what_it_was_given(two: ChainHandle, notebook: Notebook) -> None:
+    run = two.start(text="abc")
+    run.result()
+    assert run["measure"].inputs == {"text": "abc"}
+    assert run["double"].inputs == {"measure": {"n": 3}, "factor": 2}
+    notebook.ok("%%tinyflow up --no-run\n@node(until='up > 2')\ndef up(up: int = 0) -> int: return up + 1")
+    run = notebook["up"].start()
+    run.result()
+    assert run["up"].inputs == {"up": 2}
+
+
 def test_a_node_can_not_wait_for_the_notebook(notebook: Notebook) -> None:
     """The engine's loop never waits for itself."""
     notebook.ok("%%tinyflow c --no-run\ndef a(): return 1")

@@ -78,9 +78,11 @@ def test_inputs_are_what_the_node_received(make: SimpleNamespace) -> None:
     assert detail is not None
     found = {value["name"]: value["value"] if value["known"] else value["note"] for value in detail["inputs"]}
     assert found == {
-        "intent": "stood in", "ticket": "skipped", "top": 5, "doc": "b", "size": "lookups | length",
+        "intent": "stood in", "ticket": "skipped", "top": 5, "doc": "b", "size": 2,
         "lookups": ["a", "b"],
     }  # fmt: skip
+    sources = {value["name"]: value["source"] for value in detail["inputs"]}
+    assert sources["size"] == "= lookups | length"
     assert unit_detail(definition, state, "draft[2]") is None
     assert unit_detail(definition, state, "nothing") is None
 

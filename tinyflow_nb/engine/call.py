@@ -162,7 +162,7 @@ class Call:
                     text = claim.previous
                     bound[name] = from_json(text) if adapter is None else typed(text, adapter, name)
             elif source == "error":
-                bound[name] = _public(claim.error)
+                bound[name] = public_error(claim.error)
             else:
                 value = self.scope[reference] if source == "item" else _own(self.evaluate(reference))
                 bound[name] = value if adapter is None else adapter.validate_python(value)
@@ -174,7 +174,7 @@ def _own(value: Any) -> Any:
     return from_json(write_json(value).decode()) if isinstance(value, list | dict) else value
 
 
-def _public(error: dict[str, Any] | None) -> dict[str, Any] | None:
+def public_error(error: dict[str, Any] | None) -> dict[str, Any] | None:
     """What a handler is told (SEMANTICS 5)."""
     if error is None:
         return None

@@ -7,13 +7,14 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from tinyflow_nb.engine.given import Given, GivenValues
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import item_of, node_of
 from tinyflow_nb_widgets.remedies import remedy
 from tinyflow_nb_widgets.text import error_line, printable
 
 if TYPE_CHECKING:
-    from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition, Parameter
+    from tinyflow_nb.model.definition import ChainDefinition
     from tinyflow_nb.model.state import ChainState, NodeState
 
 LARGEST = 200_000
@@ -22,8 +23,14 @@ _AROUND = 2
 """Lines shown before and after the one where it failed."""
 
 
-def unit_detail(definition: ChainDefinition, state: ChainState, unit: str) -> dict[str, Any] | None:
-    """The panel's `NodeDetail`, or None if the run has no such unit."""
+def unit_detail(
+    definition: ChainDefinition, state: ChainState, unit: str, given: GivenValues | None = None
+) -> dict[str, Any] | None:
+    """The panel's `NodeDetail`, or None if the run has no such unit.
+
+    Args:
+        given: of the run, if more is known than its state, or more units than one are looked at.
+    """
     node = next((n for n in definition.nodes if n.id == node_of(unit)), None)
     known = _unit(state, unit)
     if node is None or known is None:
@@ -31,7 +38,7 @@ def unit_detail(definition: ChainDefinition, state: ChainState, unit: str) -> di
     return {
         "unit": unit, "type": node.type, "description": printable(node.description), "tags": list(node.tags),
         "status": known.status.value, "items": len(known.items or ()),
-        "inputs": _inputs(definition, state, node, unit),
+        "inputs": [_reads(value) for value in (given or GivenValues(definition, state)).of(unit)],
         "output": bounded(known.output), "has_output": known.status is Status.SUCCEEDED,
         "usage": known.usage, "worker": known.worker, "child": known.child, "attempts": known.attempts,
         "error": failure(definition, known.error), "reason": printable(known.reason),
@@ -99,68 +106,16 @@ def _functions(source: str) -> dict[str, tuple[int, int]]:
     }
 
 
-def _inputs(
-    definition: ChainDefinition, state: ChainState, node: NodeDefinition, unit: str
-) -> list[dict[str, Any]]:
-    """What it reads: its parameters, then what its prompt or expressions name besides."""
-    found = [_input(definition, state, node, p, unit) for p in node.parameters if p.source != "context"]
-    named = {p.reference for p in node.parameters if p.source == "node"}
-    others = (e.source for e in definition.edges if e.target == node.id and e.kind != "handler")
-    return found + [_of_node(state, id, id) for id in dict.fromkeys(others) if id not in named]
-
-
-def _input(
-    definition: ChainDefinition, state: ChainState, node: NodeDefinition, parameter: Parameter, unit: str
-) -> dict[str, Any]:
-    name, reference = parameter.name, parameter.reference
-    match parameter.source:
-        case "node":
-            return _of_node(state, name, reference)
-        case "input":
-            defaults = {i.name: i.default for i in definition.inputs if not i.required}
-            known = {**defaults, **state.inputs}
-            return _value(name, "input", known.get(reference), reference in known)
-        case "item":
-            return _of_item(state, node, name, unit)
-        case "expression":
-            return {**_value(name, "expression", None, False), "note": printable(reference)}
-        case other:
-            return _value(name, other, None, False)
-
-
-def _of_node(state: ChainState, name: str, id: str) -> dict[str, Any]:
-    """As its consumers receive it: a handler's output, should one stand in."""
-    source = state.nodes.get(id)
-    if source is not None and source.handled_by:
-        source = state.nodes.get(source.handled_by)
-    there = source is not None and source.status is Status.SUCCEEDED
-    value = _value(name, f"node {id}" if name != id else "node", source.output if source else None, there)
-    if source is not None and not there:
-        value["note"] = source.status.value.lower()
-    return value
-
-
-def _of_item(state: ChainState, node: NodeDefinition, name: str, unit: str) -> dict[str, Any]:
-    """Known without evaluating anything if the items are a name's value as it is."""
-    item, each = item_of(unit), node.each
-    if each is None:
-        return _value(name, "item", None, False)
-    listed: Any = state.inputs.get(each.items)
-    if each.items in state.nodes:
-        listed = state.nodes[each.items].output
-    if (
-        item is None
-        or each.condition
-        or len(each.variables) > 1
-        or not isinstance(listed, list)
-        or item >= len(listed)
-    ):
-        return {**_value(name, "item", None, False), "note": printable(f"one of {each.items}")}
-    return _value(name, "item", listed[item], True)
-
-
-def _value(name: str, source: str, value: Any, known: bool) -> dict[str, Any]:
-    return {"name": name, "source": source, "value": bounded(value), "known": known, "note": ""}
+def _reads(given: Given) -> dict[str, Any]:
+    """An expression by its text, anything else by where it comes from."""
+    source = {
+        "node": f"node {given.reference}" if given.name != given.reference else "node",
+        "expression": f"= {given.reference}", "previous": "its last output",
+    }.get(given.source, given.source)  # fmt: skip
+    return {
+        "name": given.name, "source": printable(source), "value": bounded(given.value),
+        "known": given.known, "note": printable(given.why),
+    }  # fmt: skip
 
 
 def bounded(value: Any) -> Any:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tinyflow_nb.engine.given import GivenValues, take_previous
 from tinyflow_nb.errors import InvalidOperation, TinyflowError
 from tinyflow_nb.language.veil import Veil
 from tinyflow_nb.model.events import Event, EventType
@@ -91,6 +92,7 @@ class RunView:
         self._form_asked = False
         self._snapshot_behind, self._snapshot_at = False, time.monotonic()
         self._spans = Spans(definition)
+        self._previous: dict[str, Any] = {}
         self._spans_sent: dict[str, list[Span]] = {}
         graph = {**graph_picture(definition, layout(definition)), "view": self._display_id}
         self.widget: ChainWidget | Below
@@ -214,7 +216,9 @@ class RunView:
         match question.get("type"):
             case "node":
                 with self._reading:
-                    found = unit_detail(self.definition, self._known_state(), unit)
+                    state = self._known_state()
+                    given = GivenValues(self.definition, state, self._previous)
+                    found = unit_detail(self.definition, state, unit, given)
                 if found is None:
                     raise InvalidOperation(f"the run has no {unit}")
                 return found
@@ -317,6 +321,7 @@ class RunView:
                 follow(state, event, self.definition.results())
                 moved.update([node_of(event.node)] if event.node else state.nodes)
                 spanned |= self._spans.take(event)
+                take_previous(self._previous, event)
         delta = self._changed(moved) if moved or self._form_asked else {}
         if spanned:
             delta["spans"] = {unit: [dict(span) for span in self._spans.units[unit]] for unit in spanned}
