@@ -18,11 +18,11 @@ export class Attachment implements Control {
   constructor(spec: Spec, more: HTMLElement | null = null) {
     const id = partId();
     this.#value = spec.value;
-    this.#input = html("input", { id, type: "file", "aria-describedby": this.#complaint.id, onchange: () => void this.#take() });
+    this.#input = html("input", { id, type: "file", onchange: () => void this.#take() });
     this.root = html("div", { class: "tf-field", "data-field": spec.name },
       (spec.label || more) && html("div", { class: "tf-labels" },
         spec.label && html("label", { class: "tf-label", for: id }, spec.label, optional(spec)), more),
-      hint(spec.schema), this.#input, this.#about, this.#complaint.element);
+      hint(spec.schema, this.#input, this.#complaint), this.#input, this.#about, this.#complaint.element);
     if (!spec.label) this.rename(spec.says);
     this.#tell();
   }
@@ -33,6 +33,7 @@ export class Attachment implements Control {
 
   complain(_: Path, message: string): void {
     this.#complaint.say(this.root, message);
+    this.#input.ariaInvalid = String(Boolean(message));
   }
 
   clear(): void {

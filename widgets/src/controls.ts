@@ -59,8 +59,11 @@ export function sentence(message: string): string {
   return `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.!?]$/.test(message) ? "" : "."}`;
 }
 
-export function hint(schema: Schema): HTMLElement | "" {
-  return typeof schema.description === "string" ? html("div", { class: "tf-hint" }, schema.description) : "";
+/** The description of a part, if it has one. It is read out with what is described, as is what is wrong. */
+export function hint({ description }: Schema, described: Element, { id }: Complaint): HTMLElement | "" {
+  const shown = typeof description === "string" && html("div", { class: "tf-hint", id: `${id}-hint` }, description);
+  described.setAttribute("aria-describedby", shown ? `${shown.id} ${id}` : id);
+  return shown || "";
 }
 
 /** One value. */
@@ -76,11 +79,10 @@ export class Leaf implements Control {
     const { element, grouped } = this.#input = makeInput(spec, id);
     const label = spec.label && html(grouped ? "span" : "label",
       { class: "tf-label", id: `${id}-label`, for: grouped ? null : id }, spec.label, optional(spec));
-    element.setAttribute("aria-describedby", this.#complaint.id);
     if (!label) this.rename(spec.says);
     else if (grouped) element.setAttribute("aria-labelledby", label.id);
     this.root = html("div", { class: "tf-field", "data-field": spec.name },
-      (label || more) && html("div", { class: "tf-labels" }, label, more), hint(spec.schema), element, this.#complaint.element);
+      (label || more) && html("div", { class: "tf-labels" }, label, more), hint(spec.schema, element, this.#complaint), element, this.#complaint.element);
   }
 
   read(path: Path, problems: Violation[]): Json | undefined {

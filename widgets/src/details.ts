@@ -20,8 +20,8 @@ export class Details implements Panel {
   readonly #badge = html("span", { class: "tf-badgebox" });
   readonly #name = html("b", { class: "tf-chain" });
   readonly #facts = html("span", { class: "tf-facts" });
-  readonly #item = html("input", { type: "number", min: 0, class: "tf-item", "aria-label": "Item", onchange: () => this.#choose() });
-  readonly #items = html("label", { class: "tf-items", hidden: true }, "item ", this.#item);
+  readonly #item = html("input", { type: "number", min: 0, class: "tf-which", "aria-label": "Item", onchange: () => this.#choose() });
+  readonly #items = html("label", { class: "tf-hint", hidden: true }, "item ", this.#item);
   readonly #trouble = html("div", { class: "tf-notice", role: "alert" });
   readonly #error = html("div");
   readonly #output = new Section("Output", true);

@@ -19,7 +19,7 @@ export function failure(error: Failure, ...actions: (Node | false)[]): HTMLEleme
 
 /** Lines of the cell by their numbers; `marked` is where it failed. */
 export function code(lines: [number: number, text: string][], marked = 0): HTMLElement | false {
-  return lines.length > 0 && html("div", { class: "tf-source", tabindex: "0", role: "region", "aria-label": "Source" },
+  return lines.length > 0 && html("div", { class: "tf-source", tabindex: "0", role: "group", "aria-label": "Source" },
     ...lines.map(([number, text]) => html("div", { class: number === marked ? "tf-line tf-marked" : "tf-line" },
       html("span", { class: "tf-lineno" }, String(number)),
       html("code", {}, text || " "), number === marked && html("span", { class: "tf-spoken" }, " (here)"))));

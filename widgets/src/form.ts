@@ -37,7 +37,7 @@ export class Form {
       value: initial ?? undefined, submitNow: atOnce ? () => void this.#submit() : null });
     this.#body = html("fieldset", { class: "tf-fields" }, this.#control.root, !atOnce && html("div", { class: "tf-submit" },
       html("button", { type: "submit", class: "tf-primary" }, unit ? "Send answer" : "Start"), html("span", { class: "tf-hint" }, "Ctrl-Enter")));
-    this.root = html("form", { class: "tf-form", "data-unit": unit, "data-status": "SUSPENDED", novalidate: true,
+    this.root = html("form", { class: "tf-form", "data-unit": unit, "data-status": "SUSPENDED", novalidate: true, tabindex: -1,
       "aria-label": unit ? `${unit}: ${message}` : message,
       onsubmit: (event: SubmitEvent) => (event.preventDefault(), void this.#submit()),
       onkeydown: (event: KeyboardEvent) => this.#key(event) },
@@ -72,6 +72,7 @@ export class Form {
     setText(this.#problem, "");
     const answer = this.#read();
     if (answer === undefined) return this.#focusWrong();
+    this.root.focus({ preventScroll: true }); // a field that is switched off would lose it
     this.#body.disabled = true;
     this.root.classList.add("tf-busy");
     const ack = await this.#send(answer, this.#id);

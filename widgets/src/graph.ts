@@ -37,7 +37,7 @@ export class Graph implements Panel {
     const boxes = [...this.#nodes.values()];
     const canvas = svg("svg", { class: "tf-canvas", viewBox: `0 0 ${graph.width} ${graph.height}`, role: "group",
       "aria-label": `Graph of ${graph.chain}, ${boxes.length} nodes. Arrow keys follow the edges, Enter opens a node.`,
-      onclick: (event: Event) => this.#open(event), onfocusin: (event: Event) => this.#take(nodeAt(event)) },
+      onclick: (event: Event) => this.#open(event) },
       svg("g", {}, ...this.#edges.map((edge) => edge.root)), svg("g", {}, ...boxes.map((box) => box.root)));
     let large = false;
     this.#viewport = new Viewport(canvas, graph, boxes.length, graph.nodes[0], (small) => {
@@ -47,7 +47,8 @@ export class Graph implements Panel {
     });
     this.#minimap = new Minimap(graph, this.#viewport);
     this.#search = new Search(boxes, (box) => this.#viewport.reveal(box.node, true), (box) => this.#focus(box ?? this.#current));
-    this.root = html("div", { class: "tf-graph", onkeydown: (event: KeyboardEvent) => this.#key(event) },
+    this.root = html("div", { class: "tf-graph", onkeydown: (event: KeyboardEvent) => this.#key(event),
+      onfocusin: (event: FocusEvent) => this.#take(nodeAt(event)) }, // on the drawing it would make that one focusable
       this.#viewport.root, this.#tools(), this.#minimap.root);
     this.#take(graph.nodes[0]?.id);
   }

@@ -35,8 +35,9 @@ export function hasFields(schema: Schema): boolean {
 function frame(spec: Spec, more: HTMLElement | null, complaint: Complaint, ...parts: (HTMLElement | "")[]): HTMLElement {
   const label = spec.label && html("legend", { class: "tf-label" }, spec.label, optional(spec));
   const kind = spec.name === "" && !spec.label ? "tf-fields" : "tf-group";
-  return html("fieldset", { class: kind, "data-field": spec.name || null, "aria-label": label ? null : spec.says,
-    "aria-describedby": complaint.id }, label, more, hint(spec.schema), ...parts, complaint.element);
+  const root = html("fieldset", { class: kind, "data-field": spec.name || null, "aria-label": label ? null : spec.says });
+  root.append(label, more ?? "", hint(spec.schema, root, complaint), ...parts, complaint.element);
+  return root;
 }
 
 /** The fields of a model. */

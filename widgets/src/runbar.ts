@@ -82,10 +82,11 @@ export class RunBar implements Panel {
   /** `work` gives what went wrong, or "". */
   #button(label: string, work: () => Promise<string>): HTMLButtonElement {
     const button = html("button", { type: "button", class: "tf-button", hidden: true, onclick: async () => {
-      button.disabled = true;
+      if (button.ariaDisabled) return; // one that is switched off would lose the focus
+      button.ariaDisabled = "true";
       setText(this.#notice, "");
       setText(this.#notice, await work());
-      button.disabled = false;
+      button.ariaDisabled = null;
     } }, label);
     return button;
   }

@@ -3,7 +3,20 @@ import { html } from "./dom.ts";
 const NEAR_THE_END = 24; // pixels: who is that near wants to follow
 const MANY = 1e9;
 
-/** A box that keeps its end in sight, unless the reader has scrolled up; a button takes that back. */
+const sizes = new ResizeObserver((boxes) => {
+  for (const { target } of boxes) {
+    if (target.scrollHeight > target.clientHeight) target.setAttribute("tabindex", "0");
+    else target.removeAttribute("tabindex");
+  }
+});
+
+/** Makes a box one that Tab comes to whenever it scrolls: its keys are the arrows. */
+export function reachable<E extends Element>(box: E): E {
+  sizes.observe(box);
+  return box;
+}
+
+/** A box of growing texts that keeps their end in sight, unless the reader has scrolled up; a button takes that back. */
 export class Scroller {
   readonly root: HTMLElement;
   readonly body: HTMLElement;

@@ -17,6 +17,7 @@ export class Timeline implements Panel {
   readonly #scale = html("div", { class: "tf-scale", "aria-hidden": "true" });
   readonly #rows = html("div", { class: "tf-gantt" });
   readonly #note = html("div", { class: "tf-hint" });
+  readonly #buttons = new Map<string, HTMLElement>();
   #behind = true;
 
   constructor(context: Context) {
@@ -42,17 +43,17 @@ export class Timeline implements Panel {
     if (!this.root.hidden) this.#draw(picture, now);
   }
 
-  /** Anew each time: rows are few, and all of them move while time goes on. */
+  /** All of it each time, for all moves while time goes on; but a row stays: it may be focused, or pressed just now. */
   #draw({ run, spans, nodes }: Picture, now: Time): void {
     this.#behind = false;
     const units = Object.entries(spans).filter(([, of]) => of.length > 0).sort(([, a], [, b]) => a[0]!.began - b[0]!.began);
     const begin = Math.min(run.started_at ?? Infinity, ...units.map(([, of]) => of[0]!.began));
     const end = Math.max(begin + 0.1, run.finished_at ?? now, ...units.map(([, of]) => of.at(-1)!.ended ?? 0));
-    const focused = this.#rows.querySelector<HTMLElement>(":focus")?.dataset.unit;
     this.#scale.replaceChildren(...ticks(end - begin));
     setText(this.#note, units.length > MOST_ROWS ? `the first ${MOST_ROWS} of ${units.length}` : units.length ? "" : "Nothing has begun yet.");
-    this.#rows.replaceChildren(...units.slice(0, MOST_ROWS).map(([unit, of]) => this.#row(unit, of, nodes, begin, end, now)));
-    if (focused) this.#rows.querySelector<HTMLElement>(`[data-unit="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    const rows = units.slice(0, MOST_ROWS).map(([unit, of]) => this.#row(unit, of, nodes, begin, end, now));
+    if (rows.length < this.#rows.childElementCount) this.#rows.replaceChildren();
+    rows.forEach((row, at) => row !== this.#rows.children[at] && this.#rows.insertBefore(row, this.#rows.children[at] ?? null));
   }
 
   #row(unit: string, spans: Span[], nodes: Picture["nodes"], begin: Time, end: Time, now: Time): HTMLElement {
@@ -63,11 +64,15 @@ export class Timeline implements Panel {
     const bars = spans.map((span) => html("span", { class: span.error ? "tf-span tf-broken" : "tf-span", "data-kind": span.kind,
       title: says(span, now), style: `left:${percent(span.began - begin)};width:${percent((span.ended ?? now) - span.began)}` }));
     const status = unit === node ? standing?.status : undefined;
-    const label = [unit, standing?.word, ...spans.map((span) => says(span, now))].join(", ");
-    return html("button", { type: "button", class: unit === node ? "tf-row" : "tf-row tf-sub", "data-unit": unit,
-      "data-status": standing?.status, "aria-label": label, onclick: () => this.#context.open(node) },
+    const row = this.#buttons.get(unit) ?? html("button", { type: "button", class: unit === node ? "tf-row" : "tf-row tf-sub",
+      "data-unit": unit, onclick: () => this.#context.open(node) });
+    this.#buttons.set(unit, row);
+    row.dataset.status = standing?.status;
+    row.replaceChildren(
       html("span", { class: "tf-rowname", title: unit }, status && badge(this.#context.graph.marks, status), html("span", {}, unit)),
-      html("span", { class: "tf-track" }, ...bars), html("span", { class: "tf-took" }, worked ? duration(worked) : ""));
+      html("span", { class: "tf-spoken" }, ["", standing?.word, ...spans.map((span) => says(span, now))].join(", ")),
+      html("span", { class: "tf-track" }, ...bars), html("span", { class: "tf-took", "aria-hidden": "true" }, worked ? duration(worked) : ""));
+    return row;
   }
 }
 

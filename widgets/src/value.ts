@@ -82,7 +82,7 @@ function table(rows: Row[]): HTMLElement {
     }
   };
   draw(0);
-  return html("div", { class: "tf-rows", tabindex: "0", role: "region", "aria-label": "Table" },
+  return html("div", { class: "tf-rows", tabindex: "0", role: "group", "aria-label": "Table" },
     html("table", {}, html("thead", {}, html("tr", {}, ...columns.map((name) =>
       html("th", { scope: "col", class: typeof rows[0]![name] === "number" && "tf-number" }, name)))), body),
     rows.length > MOST_ROWS && more(rows.length, draw));

@@ -41,6 +41,7 @@ export class View implements Context, Nested {
   readonly #toSay: string[] = [];
   #drawnAt = 0;
   #cost = 0;
+  #opener: Element | null = null;
 
   constructor(model: Model, trail: readonly Crumb[] = []) {
     this.trail = trail;
@@ -64,6 +65,7 @@ export class View implements Context, Nested {
   }
 
   open(node: string): void {
+    this.#opener = document.activeElement;
     this.#details.show(node, false);
     this.#streams.leaveOut(node);
     this.#forms.reveal((unit) => nodeOf(unit) === node) || this.#details.show(node, true);
@@ -90,10 +92,18 @@ export class View implements Context, Nested {
     this.follower.stop();
   }
 
-  /** The panel of a node was closed: back to the node. */
+  /** The panel of a node was closed: back to where it was opened. */
   #closed(): void {
     this.#streams.leaveOut(null);
-    this.root.querySelector<HTMLElement>(".tf-canvas [tabindex='0']")?.focus({ preventScroll: true });
+    this.#takeFocus(this.#opener);
+  }
+
+  /** To the graph, or to the chain's name while the graph is hidden, if the element is gone. */
+  #takeFocus(wanted: Element | null): void {
+    const { root } = this;
+    const here = [wanted, root.querySelector(".tf-canvas [tabindex='0']"), root.querySelector(".tf-chain")];
+    const to = here.find((one) => one && root.contains(one) && one.checkVisibility()) as HTMLElement | undefined;
+    to?.focus({ preventScroll: true });
   }
 
   /** Draws at once, or soon if drawing takes its time: a slow page falls back in frames, not behind. */
@@ -110,8 +120,10 @@ export class View implements Context, Nested {
     this.#drawing = null;
     this.#pending = {};
     const { picture } = this.follower;
+    const focused = this.root.contains(document.activeElement) && document.activeElement;
     for (const panel of this.#panels) panel.update(picture, pending, this.follower.now());
     this.root.dataset.seq = String(picture.seq);
+    if (focused && !(focused.isConnected && focused.checkVisibility())) this.#takeFocus(null); // what it was in has gone
     this.#drawnAt = performance.now();
     this.#cost = Math.min(this.#drawnAt - begun, 250);
   }
