@@ -39,11 +39,8 @@ export class Graph implements Panel {
       "aria-label": `Graph of ${graph.chain}, ${boxes.length} nodes. Arrow keys follow the edges, Enter opens a node.`,
       onclick: (event: Event) => this.#open(event) },
       svg("g", {}, ...this.#edges.map((edge) => edge.root)), svg("g", {}, ...boxes.map((box) => box.root)));
-    let large = false;
-    this.#viewport = new Viewport(canvas, graph, boxes.length, graph.nodes[0], (small) => {
-      if (small === large) return;
-      large = small;
-      for (const box of boxes) box.nameAs(large);
+    this.#viewport = new Viewport(canvas, graph, boxes.length, graph.nodes[0], (zoom) => {
+      for (const box of boxes) box.nameAs(zoom);
     });
     this.#minimap = new Minimap(graph, this.#viewport);
     this.#search = new Search(boxes, (box) => this.#viewport.reveal(box.node, true), (box) => this.#focus(box ?? this.#current));

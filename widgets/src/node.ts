@@ -2,11 +2,14 @@ import { setText, svg } from "./dom.ts";
 import { mark } from "./icons.ts";
 import type { GraphNode, GraphPicture, NodePicture } from "./protocol.ts";
 import { elapsed } from "./text.ts";
+import type { Zoom } from "./viewport.ts";
 
 const TEXT_LEFT = 48;
 const PAD = 10;
 const CAPTION = "11.3px";
-const LARGE_NAME = "600 17.4px"; // a little more than they are drawn: what is measured is near, not exact
+const NAMES: Partial<Record<Zoom, [font: string, beside: number]>> = { // and what else is on its line
+  mid: ["600 17.4px", TEXT_LEFT + 32], small: ["600 25.6px", 50], // a little more than drawn: what is measured is near, not exact
+};
 
 /** One node's box: icon, name, standing, progress. Its place never changes. */
 export class NodeBox {
@@ -70,14 +73,15 @@ export class NodeBox {
     if (this.#said === text) return;
     this.#said = text;
     const room = this.node.width - TEXT_LEFT - PAD;
-    const shown = picture.note && !fits(text, room, CAPTION) ? parts.slice(1).join(" · ") : text; // the mark says the word
+    const shown = picture.note && widthOf(text, CAPTION) > room ? parts.slice(1).join(" · ") : text; // the mark says the word
     setText(this.#text, shorten(shown, room, CAPTION));
   }
 
   /** Large names are for a graph that is drawn small. */
-  nameAs(large: boolean): void {
+  nameAs(zoom: Zoom): void {
     const { id, label, width } = this.node;
-    setText(this.#name, large ? shorten(id, width - TEXT_LEFT - 32, LARGE_NAME) : label);
+    const [font, beside] = NAMES[zoom] ?? [];
+    setText(this.#name, font ? shorten(id, width - beside!, font, zoom === "small" ? id.slice(-2) : "") : label);
   }
 
   /** The words a reader may look for. */
@@ -88,18 +92,20 @@ export class NodeBox {
 
 const pen = globalThis.document?.createElement("canvas").getContext("2d");
 
-function fits(text: string, room: number, size: string): boolean {
-  if (!pen) return true;
+function widthOf(text: string, size: string): number {
+  if (!pen) return 0;
   pen.font = `${size} ${font()}`;
-  return pen.measureText(text).width <= room;
+  return pen.measureText(text).width;
 }
 
-/** Cuts a text where it would leave its box. Measured apart: it may not be shown yet. */
-function shorten(text: string, room: number, size: string): string {
-  if (fits(text, room, size)) return text;
-  let length = Math.min(text.length, 60);
-  while (length > 0 && !fits(`${text.slice(0, length).trimEnd()}…`, room, size)) length--;
-  return `${text.slice(0, length).trimEnd()}…`;
+/** Cuts a text where it would leave its box; `tail` stays: names are often numbered. Measured apart: it may not be shown yet. */
+function shorten(text: string, room: number, size: string, tail = ""): string {
+  const whole = widthOf(text, size);
+  if (whole <= room) return text;
+  let length = Math.ceil((text.length * room) / whole); // about
+  const cut = () => `${text.slice(0, length).trimEnd()}…${tail}`;
+  while (length > 0 && widthOf(cut(), size) > room) length--;
+  return cut();
 }
 
 /** The font of the notebook. Asked once: it costs a layout each time, and a theme hardly changes it. */

@@ -16,7 +16,7 @@ export class RunBar implements Panel {
   readonly #word = html("span");
   readonly #pill = html("span", { class: "tf-pill" }, this.#badge, this.#word);
   readonly #tokens = html("span", { class: "tf-tokens" });
-  readonly #runId = html("code", { class: "tf-run", title: "The run's id" });
+  readonly #runId = html("code", { class: "tf-run" });
   readonly #copy = copyButton(() => this.#runId.textContent, "the run's id");
   readonly #notice = html("div", { class: "tf-notice", role: "alert" });
   readonly #stop = this.#button("Stop", () => this.#act("stop"));
@@ -36,8 +36,8 @@ export class RunBar implements Panel {
     const crumbs = context.trail.flatMap(({ name, show }) => [
       html("button", { type: "button", class: "tf-crumb", onclick: show }, name), html("span", { class: "tf-hint", "aria-hidden": "true" }, "›")]);
     this.root = html("header", { class: "tf-head" }, html("div", { class: "tf-bar" }, ...crumbs,
-      html("b", { class: "tf-chain", title: description || null, tabindex: "-1" }, chain), this.#runId, this.#copy,
-      html("span", { class: "tf-space" }), this.#tokens, this.#pill, toggle, this.#page, this.#stop, this.#retry), this.#notice);
+      html("b", { class: "tf-chain", title: `${chain}\n${description}`.trim(), tabindex: "-1" }, chain), this.#runId, this.#copy,
+      html("span", { class: "tf-space" }), this.#tokens, this.#pill, this.#stop, this.#retry, toggle, this.#page), this.#notice);
   }
 
   update({ run }: Picture, delta: Change | null, now: number): void {
@@ -47,6 +47,7 @@ export class RunBar implements Panel {
     this.#pill.dataset.status = run.status;
     this.#badge.replaceChildren(badge(this.#context.graph.marks, run.status));
     setText(this.#runId, run.id);
+    this.#runId.title = `The run's id: ${run.id}`;
     this.#copy.hidden = this.#page.hidden = !run.id;
     this.#stop.hidden = below || terminal || !run.id;
     this.#retry.hidden = below || !run.id || (run.status !== "FAILED" && run.status !== "CANCELLED");

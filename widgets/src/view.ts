@@ -51,7 +51,7 @@ export class View implements Context, Nested {
     this.#forms = new Forms(this);
     this.#details = new Details(this, () => this.#closed());
     const [graph, timeline] = [new Graph(this), new Timeline(this)];
-    this.#panels = [new RunBar(this, graph.root, timeline), graph, timeline, this.#forms, this.#details, new Errors(this), this.#streams,
+    this.#panels = [new RunBar(this, graph.root, timeline), graph, timeline, this.#details, new Errors(this), this.#streams, this.#forms,
       new Answers(), new Result()];
     this.root = html("div", { class: trail.length ? "tf tf-live tf-nested" : "tf tf-live", role: "region",
       "aria-label": [...trail.map(({ name }) => name), `Chain ${this.graph.chain}`].join(", "),
@@ -122,8 +122,8 @@ export class View implements Context, Nested {
     const { picture } = this.follower;
     const focused = this.root.contains(document.activeElement) && document.activeElement;
     for (const panel of this.#panels) panel.update(picture, pending, this.follower.now());
-    this.root.dataset.seq = String(picture.seq);
     if (focused && !(focused.isConnected && focused.checkVisibility())) this.#takeFocus(null); // what it was in has gone
+    this.root.dataset.seq = String(picture.seq);
     this.#drawnAt = performance.now();
     this.#cost = Math.min(this.#drawnAt - begun, 250);
   }

@@ -5,11 +5,15 @@ const LARGEST = 2;
 const LEGIBLE = 0.75; // below, a box shows its name alone, larger
 const WHOLE = 0.55; // a graph that fits at this scale is shown as a whole
 const OVERVIEW = 60; // nodes: more are shown as a whole first, as a map of what runs
-const FAR = 0.4; // below, names would be dust: boxes show their status alone
+const SMALL = 0.4; // below, a name takes all of its box
+const FAR = 0.2; // below, names would be dust: boxes show their status alone
 const TALLEST = 560; // pixels of the page, and never more than a part of the window
 const PART = 0.75;
 const DRAG = 4; // pixels a pointer moves before it drags
 const STEP = 1.25;
+
+/** How large all is drawn, from far away to as it is. */
+export type Zoom = "far" | "small" | "mid" | "near";
 
 interface Rect {
   x: number;
@@ -27,13 +31,14 @@ export class Viewport {
   readonly #start: Rect | undefined;
   readonly #overview: boolean;
   readonly #sizes: ResizeObserver;
-  readonly #zoomed: (small: boolean) => void;
+  readonly #zoomed: (zoom: Zoom) => void;
   #own = true; // until the reader chooses a scale
+  #width = 0; // what it was fitted to
 
-  /** `start` is where a window begins that shows a part; `zoomed` is told whether names should be large, since all is drawn small. */
+  /** `start` is where a window begins that shows a part; `zoomed` is told when names should be drawn otherwise. */
   constructor(
     canvas: SVGSVGElement, size: { width: number; height: number }, count: number, start: Rect | undefined,
-    zoomed: (small: boolean) => void,
+    zoomed: (zoom: Zoom) => void,
   ) {
     this.#start = start;
     this.#canvas = canvas;
@@ -99,7 +104,8 @@ export class Viewport {
 
   #fitting(): number {
     const { width, height } = this.#size;
-    return Math.max(SMALLEST, Math.min(1, (this.root.clientWidth - 1) / width, (this.#tallest() - 1) / height));
+    return Math.max(SMALLEST, Math.min(1, (this.root.clientWidth - 1) / width,
+      (Math.max(this.#tallest(), this.root.clientHeight) - 1) / height)); // a reader may have made it taller
   }
 
   #tallest(): number {
@@ -108,7 +114,9 @@ export class Viewport {
 
   /** The first look: all of it if that can be read, or if it is a map anyway. */
   #settle(): void {
-    if (this.root.clientWidth === 0) return; // not on the page yet
+    const { offsetWidth } = this.root;
+    if (offsetWidth === this.#width || offsetWidth === 0) return; // its height is the reader's; or not on the page yet
+    this.#width = offsetWidth;
     const fitting = this.#fitting();
     this.#show(fitting >= WHOLE || this.#overview ? fitting : Math.max(fitting, LEGIBLE));
     this.root.style.height = `${Math.min(this.#tallest(), Math.ceil(this.#size.height * this.scale) + 1)}px`;
@@ -119,10 +127,11 @@ export class Viewport {
     this.scale = Math.min(LARGEST, Math.max(SMALLEST, scale));
     this.#canvas.setAttribute("width", String(Math.floor(this.#size.width * this.scale)));
     this.#canvas.setAttribute("height", String(Math.floor(this.#size.height * this.scale)));
-    this.root.classList.toggle("tf-far", this.scale < FAR);
-    this.root.classList.toggle("tf-mid", this.scale >= FAR && this.scale < LEGIBLE);
+    const zoom = this.scale < FAR ? "far" : this.scale < SMALL ? "small" : this.scale < LEGIBLE ? "mid" : "near";
+    if (zoom !== this.root.dataset.zoom) this.#zoomed(zoom);
+    this.root.dataset.zoom = zoom;
+    this.root.classList.toggle("tf-map", this.scale < SMALL);
     this.root.classList.toggle("tf-larger", this.overflows);
-    this.#zoomed(this.scale < LEGIBLE);
     this.root.dispatchEvent(new Event("scroll"));
   }
 

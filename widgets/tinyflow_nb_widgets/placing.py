@@ -14,7 +14,9 @@ from itertools import pairwise
 from tinyflow_nb_widgets.crossings import Near
 
 _SWEEPS, _SETTLING = 16, 6
-"""The first sweeps take a row after the one before it, the last ones between both its neighbours."""
+"""Sweeps; so many of them, the last, place a row between both its neighbours."""
+_BACK = 0.3
+"""How hard, in the first ones, the row behind pulls: enough that a large graph does not lean."""
 _STRAIGHTENINGS = 4
 _NEARLY = 8.0
 """Pixels: an edge that is so little out of line is meant to be straight."""
@@ -49,8 +51,8 @@ def places(field: Field, gap: Callable[[int, int], float]) -> list[float]:
         for row, offsets in rows if down else reversed(rows):
             wanted, weights = [], []
             for point in row:
-                before, after = pulls[point]
-                pulling = before + after if settling else (before or after) if down else (after or before)
+                near, far = pulls[point] if down else reversed(pulls[point])
+                pulling = near + (far if settling else [(n, w * _BACK) for n, w in far])
                 weight = sum(w for _, w in pulling)
                 wanted.append(sum(w * middle[n] for n, w in pulling) / weight if weight else middle[point])
                 weights.append(weight or 0.1)
