@@ -195,7 +195,7 @@ function preset({ value }: Spec, options: Option[]): number {
 
 function choice(spec: Spec, options: Option[]): Input {
   let chosen = spec.submitNow ? -1 : preset(spec, options);
-  const buttons = options.map(([, label], index) => html("button", { type: "button",
+  const buttons = options.map(([, label], index) => html("button", {
     "aria-pressed": String(index === chosen), onclick: () => {
       chosen = index;
       buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === index)));

@@ -12,11 +12,11 @@ function fill<E extends Element>(node: E, attributes: Attributes, children: Chil
   return node;
 }
 
-/** An element; an attribute that is a function listens: `onclick`. */
+/** An element; an attribute that is a function listens: `onclick`. A button submits nothing unless its type says so. */
 export function html<K extends keyof HTMLElementTagNameMap>(
   tag: K, attributes: Attributes = {}, ...children: Child[]
 ): HTMLElementTagNameMap[K] {
-  return fill(document.createElement(tag), attributes, children);
+  return fill(document.createElement(tag), tag === "button" ? { type: tag, ...attributes } : attributes, children);
 }
 
 export function svg<K extends keyof SVGElementTagNameMap>(

@@ -80,7 +80,7 @@ export class Graph implements Panel {
   }
 
   #tools(): HTMLElement {
-    const buttons = TOOLS.map(([name, key, icon]) => html("button", { type: "button", class: "tf-tool",
+    const buttons = TOOLS.map(([name, key, icon]) => html("button", { class: "tf-tool",
       title: `${name} (${key})`, "aria-label": name, onclick: () => this.#command(key) },
       svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, svg("path", { d: icon }))));
     return html("div", { class: "tf-tools", role: "group", "aria-label": "View of the graph" }, this.#search.root, ...buttons);

@@ -88,7 +88,7 @@ class List implements Control {
   readonly #complaint = new Complaint();
   readonly #items = html("div", { class: "tf-items" });
   readonly #controls = new Map<Element, Control>();
-  readonly #addButton = html("button", { type: "button", class: "tf-button", onclick: () => this.#add() }, "Add");
+  readonly #addButton = html("button", { class: "tf-button", onclick: () => this.#add() }, "Add");
 
   constructor(spec: Spec, more: HTMLElement | null) {
     this.#spec = spec;
@@ -149,7 +149,7 @@ class List implements Control {
   }
 
   #tool(sign: string, label: string, act: () => void): HTMLButtonElement {
-    const button = html("button", { type: "button", class: "tf-tool", "data-does": label, onclick: () => {
+    const button = html("button", { class: "tf-tool", "data-does": label, onclick: () => {
       act();
       this.#number();
       (button.isConnected ? button : this.#addButton).focus();

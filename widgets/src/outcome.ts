@@ -27,7 +27,7 @@ export class Errors implements Panel {
     const key = JSON.stringify(error);
     if (key === this.#drawn) return;
     this.#drawn = key;
-    const why = error?.node && html("button", { type: "button", class: "tf-button", onclick: () => this.#context.open(error.node) },
+    const why = error?.node && html("button", { class: "tf-button", onclick: () => this.#context.open(error.node) },
       `Why? What ${error.node} was given`);
     this.root.replaceChildren(...(error ? [failure(error, ...(why ? [why] : []))] : []));
   }

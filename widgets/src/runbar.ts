@@ -26,7 +26,7 @@ export class RunBar implements Panel {
   constructor(context: Context, graph: Element, timeline: Timeline) {
     this.#context = context;
     const { chain, description } = context.graph;
-    const toggle = html("button", { type: "button", class: "tf-button tf-toggle", "aria-pressed": "false", onclick: () => {
+    const toggle = html("button", { class: "tf-button tf-toggle", "aria-pressed": "false", onclick: () => {
       const on = toggle.getAttribute("aria-pressed") !== "true";
       toggle.setAttribute("aria-pressed", String(on));
       graph.toggleAttribute("hidden", on);
@@ -34,7 +34,7 @@ export class RunBar implements Panel {
     } }, "Timeline");
     this.#page.title = "Open as a page to keep or to send";
     const crumbs = context.trail.flatMap(({ name, show }) => [
-      html("button", { type: "button", class: "tf-crumb", onclick: show }, name), html("span", { class: "tf-hint", "aria-hidden": "true" }, "›")]);
+      html("button", { class: "tf-crumb", onclick: show }, name), html("span", { class: "tf-hint", "aria-hidden": "true" }, "›")]);
     this.root = html("header", { class: "tf-head" }, html("div", { class: "tf-bar" }, ...crumbs,
       html("b", { class: "tf-chain", title: `${chain}\n${description}`.trim(), tabindex: "-1" }, chain), this.#runId, this.#copy,
       html("span", { class: "tf-space" }), this.#tokens, this.#pill, this.#stop, this.#retry, toggle, this.#page), this.#notice);
@@ -82,7 +82,7 @@ export class RunBar implements Panel {
 
   /** `work` gives what went wrong, or "". */
   #button(label: string, work: () => Promise<string>): HTMLButtonElement {
-    const button = html("button", { type: "button", class: "tf-button", hidden: true, onclick: async () => {
+    const button = html("button", { class: "tf-button", hidden: true, onclick: async () => {
       if (button.ariaDisabled) return; // one that is switched off would lose the focus
       button.ariaDisabled = "true";
       setText(this.#notice, "");

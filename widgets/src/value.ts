@@ -25,7 +25,7 @@ export function asText(of: Json): string {
 export function copyButton(text: () => string, what: string): HTMLButtonElement {
   const icon = (d: string) => svg("svg", { viewBox: "0 0 16 16", width: 14, height: 14, "aria-hidden": "true" }, svg("path", { d }));
   const [copy, done] = ["M5.5 5.5V2.6h7.9v7.9h-2.9M2.6 5.5h7.9v7.9H2.6z", "M3 8.5 6.5 12 13 4.5"];
-  const button = html("button", { type: "button", class: "tf-tool tf-copy", title: `Copy ${what}`, "aria-label": `Copy ${what}`,
+  const button = html("button", { class: "tf-tool tf-copy", title: `Copy ${what}`, "aria-label": `Copy ${what}`,
     onclick: async () => {
       await copyText(text());
       button.replaceChildren(icon(done));
@@ -95,7 +95,7 @@ function scalar(of: Json): string {
 function more(total: number, draw: (from: number) => void): HTMLElement {
   let drawn = MOST_ROWS;
   const label = () => `${drawn} of ${total}: show more`;
-  const button = html("button", { type: "button", class: "tf-button", onclick: () => {
+  const button = html("button", { class: "tf-button", onclick: () => {
     draw(drawn);
     drawn += MOST_ROWS;
     if (drawn >= total) button.remove();
