@@ -13,6 +13,8 @@ class EventType(StrEnum):
     CHAIN_RESUMED = "chain.resumed"
     CHAIN_FINISHED = "chain.finished"
     NODE_STARTED = "node.started"
+    """data `attempt`, `round` and `previous` from the second on, `worker` that has begun it; `items` of an
+    `each` node, which becomes its items and runs on no worker itself."""
     NODE_OUTPUT = "node.output"
     """One streamed chunk: data `kind` (text, thinking, tool_call, tool_result, progress), `text`
     or `value`, `offset` (chunks of this attempt before it), `attempt`, `round`, `generation`."""

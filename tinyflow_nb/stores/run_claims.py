@@ -44,6 +44,7 @@ class RunClaims(RunCore):
 
     def take(self, unit: Unit, worker: str, lease: float, at: float) -> Claim:
         """Claim a claimable unit for a worker."""
+        unit.worker = worker
         unit.overdue = unit.overdue or unit.waiting_for is not None or unit.delegated
         overdue = unit.overdue  # also for who takes it from a worker that died with it
         if unit.status is SUSPENDED:
@@ -61,7 +62,6 @@ class RunClaims(RunCore):
         self.tokens += 1
         unit.status = RUNNING
         unit.token = self.tokens
-        unit.worker = worker
         unit.expires = at + lease
         unit.due = 0.0
         return self._claim(unit, overdue)

@@ -84,6 +84,8 @@ class RunCore:
 
     def _tell_started(self, unit: Unit, at: float) -> None:
         data: dict[str, Any] = {"attempt": unit.attempt}
+        if unit.worker:
+            data["worker"] = unit.worker
         if unit.round > 1:
             data["round"] = unit.round
             data["previous"] = unit.previous

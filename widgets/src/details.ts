@@ -8,6 +8,7 @@ import type { Change, Json, NodeDetail, Picture, Reads, Span, StreamPicture } fr
 import { Said } from "./said.ts";
 import { Section } from "./section.ts";
 import { duration, elapsed } from "./text.ts";
+import { KINDS } from "./timeline.ts";
 import { asText, shown } from "./value.ts";
 
 const AGAIN_MS = 1000; // between two looks at a node that goes on
@@ -41,7 +42,7 @@ export class Details implements Panel {
     this.#context = context;
     this.#closed = closed;
     this.#below = new Below(context);
-    const close = html("button", { type: "button", class: "tf-button", onclick: () => this.hide() }, "Close");
+    const close = html("button", { class: "tf-button", onclick: () => this.hide() }, "Close");
     this.root = html("section", { class: "tf-details", hidden: true, tabindex: "-1",
       onkeydown: (event: KeyboardEvent) => event.key === "Escape" && (event.stopPropagation(), this.hide()) },
       html("header", { class: "tf-bar" }, this.#badge, this.#name, this.#items, this.#facts,
@@ -93,14 +94,14 @@ export class Details implements Panel {
     if (!node) return;
     if (!delta) return this.#draw(picture);
     for (const [who, turn, kind, text] of delta.text ?? []) if (who === unit) this.#said.write(turn, kind, text);
-    this.#said.settle();
+    this.#said.settle(picture.nodes[node]?.status !== "RUNNING");
     if (!delta.nodes?.[node] && !delta.spans?.[unit]) return;
     this.#head(picture);
     this.#timer ??= setTimeout(() => void this.#ask(), Math.max(0, this.#askedAt + AGAIN_MS - Date.now()));
   }
 
   #draw(picture: Picture): void {
-    this.#said.writeAnew(picture.streams[this.#unit] ?? noWords);
+    this.#said.writeAnew(picture.streams[this.#unit] ?? noWords, picture.nodes[this.node!]?.status !== "RUNNING");
     this.#head(picture);
   }
 
@@ -143,9 +144,8 @@ export class Details implements Panel {
 
   #tell(detail: NodeDetail): void {
     const { follower, graph } = this.#context;
-    const label = graph.nodes.find(({ id }) => id === this.node)?.type ?? detail.type;
     this.#badge.replaceChildren(badge(graph.marks, detail.status));
-    this.#facts.replaceChildren(...facts(detail, label, elapsed(detail, follower.now())).map((fact) => html("span", {}, fact)));
+    this.#facts.replaceChildren(...[detail.type, elapsed(detail, follower.now()), ...detail.facts].map((fact) => fact && html("span", {}, fact)));
     this.#items.hidden = !detail.items && detail.unit === this.node;
     if (detail.items) this.#item.max = String(detail.items - 1);
     this.#error.replaceChildren(...(detail.error ? [failure(detail.error)] : []));
@@ -165,28 +165,12 @@ export class Details implements Panel {
 
 const noWords: StreamPicture = { turn: "", pieces: [], cut: false };
 
-function facts(detail: NodeDetail, type: string, took: string): string[] {
-  const { usage, worker, tags, attempts } = detail;
-  const found = [type, took, attempts > 1 ? `${attempts} attempts` : "", detail.reason];
-  if (usage) {
-    const { model, input_tokens: into, output_tokens: out, cost } = usage;
-    if (model) found.push(String(model));
-    if (into || out) found.push(`${into ?? 0} → ${out ?? 0} tokens`);
-    if (typeof cost === "number") found.push(`cost ${cost.toPrecision(3)}`);
-  }
-  if (worker) found.push(`on ${worker}`);
-  if (tags.length) found.push(`tags ${tags.join(", ")}`);
-  return found.filter(Boolean);
-}
-
 function reads({ name, source, value, known, note }: Reads): HTMLElement {
   const long = known && (typeof value === "object" || String(value).length > 90) && value !== null;
   return html("div", { class: long ? "tf-read tf-long" : "tf-read" },
     html("div", {}, html("span", { class: "tf-key" }, name), html("span", { class: "tf-hint" }, ` ${source}`)),
     html("div", {}, known ? shown(value) : html("span", { class: "tf-hint" }, note || "not known yet")));
 }
-
-const KINDS = { wait: "waited", run: "ran", ask: "waited for an answer" };
 
 function attempts(spans: Span[]): HTMLElement {
   const rows = spans.map(({ kind, began, ended, attempt, round, error }) => html("tr", {},

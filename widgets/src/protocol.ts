@@ -39,6 +39,8 @@ export interface GraphPicture {
   nodes: GraphNode[];
   edges: GraphEdge[];
   marks: Record<Status, [shape: string, sign: string]>;
+  /** What the drawing means: a part's class and its own, its path, words. Without a path words alone. */
+  key: [kind: string, shape: string, path: string, words: string][];
 }
 
 /** `word` says where a node stands, `note` what else fits on its line, `reason` the rest. */
@@ -116,6 +118,8 @@ export interface Span {
   attempt: number;
   round: number;
   error: string;
+  /** Its short name in this run, a blank, its name; "" for a stretch on none. */
+  worker: string;
 }
 
 /** Everything that changes while a run goes on. */
@@ -155,18 +159,16 @@ export interface NodeDetail {
   unit: string;
   type: string;
   description: string;
-  tags: string[];
   status: Status;
   items: number;
   inputs: Reads[];
   output: Json;
   has_output: boolean;
-  usage: Record<string, number | string> | null;
-  worker: string;
   child: string;
   attempts: number;
+  /** What else there is to say of it, a few words each. */
+  facts: string[];
   error: Failure | null;
-  reason: string;
   source: { line: number; text: string };
   started_at: Time | null;
   finished_at: Time | null;

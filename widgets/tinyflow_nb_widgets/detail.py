@@ -14,7 +14,7 @@ from tinyflow_nb_widgets.remedies import remedy
 from tinyflow_nb_widgets.text import error_line, printable
 
 if TYPE_CHECKING:
-    from tinyflow_nb.model.definition import ChainDefinition
+    from tinyflow_nb.model.definition import ChainDefinition, NodeDefinition
     from tinyflow_nb.model.state import ChainState, NodeState
 
 LARGEST = 200_000
@@ -36,12 +36,12 @@ def unit_detail(
     if node is None or known is None:
         return None
     return {
-        "unit": unit, "type": node.type, "description": printable(node.description), "tags": list(node.tags),
+        "unit": unit, "type": node.type, "description": printable(node.description),
         "status": known.status.value, "items": len(known.items or ()),
         "inputs": [_reads(value) for value in (given or GivenValues(definition, state)).of(unit)],
         "output": bounded(known.output), "has_output": known.status is Status.SUCCEEDED,
-        "usage": known.usage, "worker": known.worker, "child": known.child, "attempts": known.attempts,
-        "error": failure(definition, known.error), "reason": printable(known.reason),
+        "child": known.child, "attempts": known.attempts, "facts": _facts(node, known),
+        "error": failure(definition, known.error),
         "source": source_of(definition, node.id),
         "started_at": known.started_at, "finished_at": known.finished_at,
     }  # fmt: skip
@@ -54,6 +54,19 @@ def _unit(state: ChainState, unit: str) -> NodeState | None:
         return node
     items = node.items or []
     return items[item] if 0 <= item < len(items) else None
+
+
+def _facts(node: NodeDefinition, known: NodeState) -> list[str]:
+    """What else there is to say of it, a few words each."""
+    usage = known.usage or {}
+    into, out, cost = (usage.get(name) for name in ("input_tokens", "output_tokens", "cost"))
+    found = [
+        f"{known.attempts} attempts" if known.attempts > 1 else "", known.reason,
+        str(usage.get("model") or ""), f"{into or 0} → {out or 0} tokens" if into or out else "",
+        f"cost {cost:.3g}" if isinstance(cost, int | float) else "",
+        f"on {known.worker}" if known.worker else "", f"tags {', '.join(node.tags)}" if node.tags else "",
+    ]  # fmt: skip
+    return [printable(fact) for fact in found if fact]
 
 
 def failure(definition: ChainDefinition, error: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WORDS = {"wait": "waited", "run": "ran", "ask": "waited for an answer"}
 _MOST_ROWS = 200
+_MOST_WORKERS = 12
 _TICKS = 6
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 
@@ -30,27 +31,32 @@ def render_timeline(definition: ChainDefinition, state: ChainState, events: Iter
     begin = min(state.created_at or units[0][1][0]["began"], units[0][1][0]["began"])
     ends = [span["ended"] or span["began"] for _, spans in units for span in spans]
     length = max(*ends, state.finished_at or begin, begin + 0.1) - begin
-    rows = "".join(_row(unit, spans, state, begin, length) for unit, spans in units[:_MOST_ROWS])
+    workers = list(dict.fromkeys(span["worker"] for _, spans in units for span in spans if span["worker"]))
+    several = len(workers) > 1
+    rows = "".join(_row(unit, spans, state, begin, length, several) for unit, spans in units[:_MOST_ROWS])
+    who = escape(" · ".join(workers[:_MOST_WORKERS])) if several else ""
     key = "".join(
         f"<span class='tf-swatch' data-kind='{kind}'>{words}</span>" for kind, words in _WORDS.items()
     )
     return (
-        f"<div class='tf-timeline'><div class='tf-legend'>{key}</div>"
+        f"<div class='tf-timeline'><div class='tf-legend'>{key}</div><div class='tf-legend'>{who}</div>"
         f"<div class='tf-scale'>{_scale(length)}</div><div class='tf-gantt'>{rows}</div></div>"
     )
 
 
-def _row(unit: str, spans: list[Span], state: ChainState, begin: float, length: float) -> str:
+def _row(unit: str, spans: list[Span], state: ChainState, begin: float, length: float, several: bool) -> str:
+    """`several`: workers, which are told apart then."""
     node = state.nodes.get(node_of(unit))
     status, word = (node.status.value, NODE_WORDS[node.status]) if node else ("READY", "")
     name = escape(printable(unit))
     bars = "".join(_bar(span, begin, length) for span in spans)
     worked = sum((s["ended"] or s["began"]) - s["began"] for s in spans if s["kind"] == "run")
-    where = f" on {escape(printable(node.worker))}" if node and node.worker else ""
+    ran_on = " ".join(dict.fromkeys(span["worker"].partition(" ")[0] for span in spans if span["worker"]))
     kind = "tf-row" if unit == node_of(unit) else "tf-row tf-sub"
+    tag = f"<b class='tf-tag'>{ran_on}</b>" if several and ran_on else ""
     return (
-        f"<div class='{kind}' data-status='{status}'><span class='tf-rowname' title='{name}, {word}{where}'>"
-        f"<span>{name}</span></span><span class='tf-track'>{bars}</span>"
+        f"<div class='{kind}' data-status='{status}'><span class='tf-rowname' title='{name}, {word}'>"
+        f"<span>{name}</span>{tag}</span><span class='tf-track'>{bars}</span>"
         f"<span class='tf-took'>{duration(worked) if worked else ''}</span></div>"
     )
 
@@ -58,8 +64,12 @@ def _row(unit: str, spans: list[Span], state: ChainState, begin: float, length: 
 def _bar(span: Span, begin: float, length: float) -> str:
     ended = span["ended"] or begin + length
     title = f"{_WORDS[span['kind']]} {duration(ended - span['began'])}"
+    if span["worker"]:
+        title += f" on {span['worker']}"
+    if span["kind"] == "run" and span["attempt"] > 1:
+        title = f"attempt {span['attempt']} {title}"
     if span["error"]:
-        title = f"attempt {span['attempt']} {title}: {span['error']}"
+        title += f": {span['error']}"
     broken = " tf-broken" if span["error"] else ""
     left, width = 100 * (span["began"] - begin) / length, 100 * (ended - span["began"]) / length
     return (

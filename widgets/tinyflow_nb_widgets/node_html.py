@@ -60,14 +60,9 @@ def _unit(
 
 
 def _facts(detail: dict[str, Any]) -> str:
-    began, ended, usage = detail["started_at"], detail["finished_at"], detail["usage"] or {}
-    tokens = [usage.get("input_tokens"), usage.get("output_tokens")]
-    return text(" · ".join(filter(None, [
-        detail["type"], duration(ended - began) if began is not None and ended is not None else "",
-        f"{detail['attempts']} attempts" if detail["attempts"] > 1 else "", detail["reason"],
-        str(usage.get("model") or ""), f"{tokens[0] or 0} → {tokens[1] or 0} tokens" if any(tokens) else "",
-        f"on {detail['worker']}" if detail["worker"] else "",
-    ])))  # fmt: skip
+    began, ended = detail["started_at"], detail["finished_at"]
+    took = duration(ended - began) if began is not None and ended is not None else ""
+    return text(" · ".join(filter(None, [detail["type"], took, *detail["facts"]])))
 
 
 def failure_html(error: dict[str, Any]) -> str:

@@ -18,7 +18,8 @@ SpanKind = Literal["wait", "run", "ask"]
 """It could not go on yet (no worker, its retry's time); it was at work; it waited for a person or a chain
 below."""
 Span = dict[str, Any]
-"""`kind`, `began`, `ended` (None: not yet), `attempt`, `round`, and on one line the `error` that ended it."""
+"""`kind`, `began`, `ended` (None: not yet), `attempt`, `round`, the `worker` it ran on as `named` says,
+and on one line the `error` that ended it."""
 
 MOST_UNITS = 300
 """Units with spans of their own: of an `each` with more items the rest shows as its node alone."""
@@ -35,6 +36,7 @@ class Spans:
         for edge in definition.edges:
             self._parents[edge.target].append(edge.source)
         self._settled: dict[str, float] = {}
+        self._workers: dict[str, str] = {}
         self._since = 0.0
         self._seq = 0
 
@@ -78,8 +80,12 @@ class Spans:
         spans.append({
             "kind": kind, "began": event.at, "ended": None, "error": "",
             "attempt": int(event.data.get("attempt") or 1), "round": int(event.data.get("round") or 1),
+            "worker": self._worker(str(event.data.get("worker") or "")) if kind == "run" else "",
         })  # fmt: skip
         del spans[:-MOST_SPANS]
+
+    def _worker(self, name: str) -> str:
+        return self._workers.setdefault(name, named(len(self._workers) + 1, name)) if name else ""
 
     def _waited(self, unit: str, spans: list[Span], until: float) -> None:
         """Between the end of what it needs and its own beginning."""
@@ -92,9 +98,10 @@ class Spans:
             ]
         ready = max([self._since, *known, *(span["ended"] for span in spans[-1:])])
         if ready < until:
-            spans.append(
-                {"kind": "wait", "began": ready, "ended": until, "error": "", "attempt": 1, "round": 1}
-            )
+            spans.append({
+                "kind": "wait", "began": ready, "ended": until, "error": "", "attempt": 1, "round": 1,
+                "worker": "",
+            })  # fmt: skip
 
     def _end(self, unit: str, at: float, error: dict[str, Any] | None = None) -> bool:
         spans = self.units[unit]
@@ -103,6 +110,11 @@ class Spans:
         spans[-1]["ended"] = at
         spans[-1]["error"] = printable(error_line(error)) if error else ""
         return True
+
+
+def named(number: int, worker: str) -> str:
+    """A worker's short name in this run, then its own: `w2 host:4711:5fe1c3`."""
+    return f"w{number} {printable(worker)}"
 
 
 def spans_of(
@@ -120,4 +132,5 @@ def _known(unit: NodeState) -> Span:
         "kind": "ask" if unit.answered_by or unit.status is Status.SUSPENDED else "run",
         "began": unit.started_at, "ended": unit.finished_at, "attempt": max(1, unit.attempts),
         "round": unit.round, "error": printable(error_line(unit.error)) if unit.error else "",
+        "worker": "",
     }  # fmt: skip

@@ -47,6 +47,33 @@ async def test_c26_events_come_from_the_start_then_live_then_end(house, brief):
     assert [e.seq for e in got] == [1, 2, 3, 4, 5, 6]
 
 
+async def test_c26_a_start_tells_the_worker(house, all_events):
+    """Of an attempt, an item and a further round; what waits for a person or a child runs on none."""
+    source = """
+@node(retry=Retry(max=1, wait=0))
+def shaky(context: ExecutionContext) -> int:
+    return 1 // (context.attempt - 1)
+
+@node(each="n in [1, 2]", when="shaky == 1")
+def items(n: int, shaky: int) -> int:
+    return n
+
+@node(until="count > 1")
+def count(count: int = 0) -> int:
+    return count + 1
+"""
+    executor = await house.open()
+    run = await executor.execute_async(house.define(source))
+    await executor.wait(run, timeout=8)
+    started = [e for e in await all_events(executor, run) if e.type == "node.started"]
+    told = sorted((e.node, e.data["attempt"], e.data.get("round", 1), e.data.get("worker")) for e in started)
+    assert told == [
+        ("count", 1, 1, executor.name), ("count", 1, 2, executor.name), ("items", 1, 1, None),
+        ("items[0]", 1, 1, executor.name), ("items[1]", 1, 1, executor.name),
+        ("shaky", 1, 1, executor.name), ("shaky", 2, 1, executor.name),
+    ]  # fmt: skip
+
+
 async def test_c26_large_outputs_are_whole_in_what_a_watcher_is_told(house, all_events):
     """Told by who made them; also of rounds: what a round starts from is the output of the one before."""
     source = """

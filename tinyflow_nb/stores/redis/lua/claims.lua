@@ -110,6 +110,7 @@ local function claim_of(u, overdue)
 end
 
 local function take(u, worker, lease)
+  u.worker = worker
   u.late = u.late or u.form or delegated(u) and true or nil
   local overdue = u.late or false  -- also for who takes it from a worker that died with it
   if u.st == SUSPENDED then
@@ -129,7 +130,6 @@ local function take(u, worker, lease)
   run.tokens = run.tokens + 1
   u.st = RUNNING
   u.token = run.tokens
-  u.worker = worker
   u.till = NOW + lease
   u.due = nil
   u.op = OP

@@ -179,11 +179,12 @@ local function tell_chain_started(chain)
 end
 
 local function tell_started(u)
+  local data = '{"attempt":' .. u.try .. (u.worker and ',"worker":' .. cjson.encode(u.worker) or '')
   if u.round > 1 then
     local previous = values['p:' .. u.name] or redis.call('HGET', RUN, 'p:' .. u.name)
-    tell('node.started', u.name, '{"attempt":' .. u.try .. ',"round":' .. u.round .. '}\n' .. previous)
+    tell('node.started', u.name, data .. ',"round":' .. u.round .. '}\n' .. previous)
   else
-    tell('node.started', u.name, '{"attempt":' .. u.try .. '}')
+    tell('node.started', u.name, data .. '}')
   end
 end
 
