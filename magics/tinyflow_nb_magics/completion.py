@@ -1,4 +1,5 @@
-"""Completion on the magics' lines - flags, commands, chains, runs, inputs - and in a cell's `@chain("`."""
+"""Completion on the magics' lines - flags, commands, chains, runs, inputs - and inside the quotes of names: a
+cell's `@chain("`, a handle's `.prompt("`."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ _LINE = re.compile(r"^(?:[\w., ]+=\s*)?\s*(%%?)tinyflow[ \t]+(.*)$")
 _TOP_LEVEL = re.compile(r"^([A-Za-z_]\w*)\s*:", re.MULTILINE)
 _OF_RUNS = ("attach", "show", "resume", "stop", "retry", "trust")
 _CHAIN = re.compile(r"""@chain\(\s*["']([\w@-]*)$""")
+_NODE = re.compile(r"""\b([A-Za-z_]\w*)\.(last\[|prompt\(|call\()\s*["'](\w*)$""")
 _OF_CELLS = ("run", "show", "publish", "runs", "trust")
 _OF_CHAINS = (
     "run",
@@ -44,6 +46,11 @@ def complete(shell: Any, context: Any) -> dict[str, Any]:
     called = _CHAIN.search(context.text_until_cursor)
     if called is not None and context.full_text.startswith("%%tinyflow"):
         return _offer(context, called[1], [*_handles(shell), *_published(called[1])])
+    named = _NODE.search(context.text_until_cursor)
+    handle = shell.user_ns.get(named[1]) if named is not None else None
+    if named is not None and isinstance(handle, ChainHandle):
+        only = ("llm",) if named[2] == "prompt(" else ()
+        return _offer(context, named[3], _nodes(handle, only))
     found = _LINE.match(context.text_until_cursor)
     if found is None:
         return {"completions": []}
@@ -110,6 +117,11 @@ def _expects_inputs(words: list[str]) -> bool:
 
 def _handles(shell: Any) -> list[str]:
     return [name for name, value in shell.user_ns.items() if isinstance(value, ChainHandle)]
+
+
+def _nodes(handle: ChainHandle, types: tuple[str, ...]) -> list[str]:
+    """Of these types; () means all."""
+    return [node.id for node in handle.definition.nodes if not types or node.type in types]
 
 
 def _inputs(shell: Any, name: str) -> Iterable[str]:
