@@ -6,6 +6,7 @@ Part of `make pictures`. What they show is made up, so that the same text gives 
 from __future__ import annotations
 
 import datetime as dt
+import math
 import shutil
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic import BaseModel, Field
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tinyflow_nb.model.figures import ChainFigures, Figures  # noqa: E402 - found by the line above
+from tinyflow_nb.model.figures import Backlog, ChainFigures, Figures, Stretch  # noqa: E402 - found by the line above
 from tinyflow_nb.model.status import Status  # noqa: E402
 from tinyflow_nb_magics.metrics_view import MetricsView  # noqa: E402
 from tinyflow_nb_widgets.icons import MARKS  # noqa: E402
@@ -60,6 +61,7 @@ OFFER = {
     "lines": [{"article": "Shoes, brown", "amount": 1}, {"article": "Laces", "amount": 4}],
     "letter": "We are sorry about your shoes. A new pair is on its way.",
 }  # fmt: skip
+CHAINS = {"offers": 22, "research": 49, "support_triage": 77}
 YES: dict[str, Any] = {"type": "boolean"}
 
 
@@ -75,7 +77,13 @@ def inbox() -> dict[str, Any]:
         waiting("offers-01d2aa97c3", "check", "Is this offer right?", 5400, Offer.model_json_schema(), OFFER),
         waiting("research-90ab12cd34", "sources/pick[2]", "Which of these may be quoted?", 300),
     ]
-    return {"kind": "inbox", "now": NOW, "forms": forms}
+    records = [
+        {"key": "a", "run": "support_triage-31c0de77aa", "chain": "support_triage@3", "unit": "approval",
+         "word": "answered by ada", "here": True, "at": NOW - 20},
+        {"key": "b", "run": "research-5512ab90cd", "chain": "research@7", "unit": "outline",
+         "word": "answered elsewhere by bob", "here": False, "at": NOW - 65},
+    ]  # fmt: skip
+    return {"kind": "inbox", "now": NOW, "forms": forms, "waiting": len(forms), "records": records}
 
 
 def runs() -> dict[str, Any]:
@@ -93,7 +101,8 @@ def runs() -> dict[str, Any]:
                      "finished_at": None if took is None else begun + took})  # fmt: skip
     return {
         "kind": "runs", "now": NOW, "query": {"chain": "", "status": "", "cursor": ""}, "rows": rows,
-        "next": "more", "chains": ["offers", "research", "support_triage"], "counted": 148,
+        "opened": None, "next": "more", "total": 148, "complete": True,
+        "chains": [[name, f"{name} ({runs})"] for name, runs in CHAINS.items()],
         "counts": {"RUNNING": 1, "SUSPENDED": 3, "SUCCEEDED": 131, "FAILED": 9, "CANCELLED": 4},
         "marks": {status.value: list(paths) for status, paths in MARKS.items()},
     }  # fmt: skip
@@ -104,7 +113,18 @@ def metrics() -> str:
         good: int, bad: int, others: dict[str, int], p50: float, p95: float, read: int, wrote: int
     ) -> ChainFigures:
         runs = {"SUCCEEDED": good, "FAILED": bad, **others}
-        return ChainFigures(runs, good / (good + bad), p50, p95, read, wrote)
+        days = [max(0.0, math.sin(day / 3.4 + good) + day / 24) for day in range(24)]
+        series = []
+        for day, share in enumerate(days):
+            part, later = share / sum(days), day >= 9
+            ended = {"SUCCEEDED": round(good * part), "FAILED": round(bad * part * (day % 3))}
+            slow = 0.7 + 0.5 * math.cos(day / 2)
+            series.append(Stretch(
+                {status: count for status, count in ended.items() if count},
+                p50 * slow if ended["SUCCEEDED"] else None, p95 * slow if ended["SUCCEEDED"] else None,
+                round(read * part) if later else None, round(wrote * part) if later else None,
+            ))  # fmt: skip
+        return ChainFigures(runs, good / (good + bad), p50, p95, read, wrote, series=series)
 
     chains = {
         "support_triage": of(71, 1, {"CANCELLED": 3, "SUSPENDED": 2}, 21.4, 94.0, 91_200, 30_411),
@@ -112,7 +132,9 @@ def metrics() -> str:
         "offers": of(19, 2, {"SUSPENDED": 1}, 3.4, 9.1, 12_400, 2_950),
     }
     every = of(131, 9, {"CANCELLED": 4, "SUSPENDED": 3, "RUNNING": 1}, 24.0, 340.0, 363_714, 104_363)
-    return MetricsView(Figures(every, chains, 148, True, 100, 2))._repr_html_()
+    backlog = Backlog(ready=2, running=3, suspended=3, timers=4, overdue=1)
+    figures = Figures(every, chains, 148, True, 100, backlog, NOW - 23.5 * 28_800, 28_800)
+    return MetricsView(figures)._repr_html_()
 
 
 def main() -> None:

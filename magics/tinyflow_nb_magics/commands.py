@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from tinyflow_nb.model.trigger import node_of
 from tinyflow_nb.trust import is_signer
 from tinyflow_nb_magics.arguments import add_pair, did_you_mean, read_arguments
-from tinyflow_nb_magics.boards import inbox, runs_board
 from tinyflow_nb_magics.called import Called
 from tinyflow_nb_magics.chain_commands import CHAIN_COMMANDS
 from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
 from tinyflow_nb_magics.connection import connection, examined
 from tinyflow_nb_magics.help import CHEAT_SHEET, COMMAND_FLAGS, COMMANDS, HELP, LONG_HELP, NOT_YET
+from tinyflow_nb_magics.inbox import inbox
 from tinyflow_nb_magics.inputs import read_inputs, read_value
 from tinyflow_nb_magics.magic_line import MagicError, Word
 from tinyflow_nb_magics.metrics_view import MetricsView
 from tinyflow_nb_magics.run_handle import RunHandle
+from tinyflow_nb_magics.runs_board import runs_board
 from tinyflow_nb_magics.session import get_session
 from tinyflow_nb_magics.tables import Table
 from tinyflow_nb_magics.trusting import trust_chain, trust_signer

@@ -2,138 +2,270 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from tinyflow_nb_magics.tables import Table
+from tinyflow_nb_magics.charts import Layer, bars, spark, stacked
+from tinyflow_nb_magics.tables import Table, moment, number
 
 if TYPE_CHECKING:
-    from tinyflow_nb.model.figures import ChainFigures, Figures
+    from tinyflow_nb.model.figures import ChainFigures, Figures, Stretch
 
-_MOST = 30
+_MOST = 20
 """Chains shown; the ones with the fewest runs are left out."""
-_WIDE = 110
-_COLUMNS = ("chain", "runs", "success", "p50", "p95", "tokens in", "tokens out")
-_ORDER = ("SUCCEEDED", "FAILED", "CANCELLED", "SUSPENDED", "RUNNING", "READY")
+_CHART, _SPARK = (248, 72), (96, 22)
+_COLUMNS = ("chain", "runs", "success", "p50", "p95", "tokens in", "tokens out", "ended")
+_OUTCOMES = ("SUCCEEDED", "FAILED", "CANCELLED")
+_STATUSES = (*_OUTCOMES, "SUSPENDED", "RUNNING", "READY")
+_READ, _WROTE, _COST = "READY", "RUNNING", "SUSPENDED"
+"""Whose colours tokens and cost have."""
+
+
+class _Key(NamedTuple):
+    """What a colour means."""
+
+    status: str
+    name: str
+    faded: bool = False
+
+
+_TOOK_KEYS = (_Key("RUNNING", "half of them, p50"), _Key("RUNNING", "95 %, p95", faded=True))
+_TOKEN_KEYS = (_Key(_READ, "read"), _Key(_WROTE, "written"))
 
 
 class MetricsView:
-    """Figures, for people: one line a chain, all of them first."""
+    """Figures, for people: all chains together over time, then each."""
 
     def __init__(self, figures: Figures) -> None:
         self.figures = figures
 
     @property
     def _shown(self) -> list[tuple[str, ChainFigures]]:
-        return [("all", self.figures.all), *list(self.figures.chains.items())[:_MOST]]
+        return list(self.figures.chains.items())[:_MOST]
 
-    def _about(self) -> str:
-        figures = self.figures
-        of = "all" if figures.complete else "the newest"
-        told = f"Of {of} {figures.looked_at} runs; backlog: {_number(figures.backlog)} ready, nobody at work"
-        if figures.tokens_of < figures.looked_at:
-            told += f"; tokens of the newest {figures.tokens_of}"
-        left = len(figures.chains) - _MOST
-        return told + (f"; {left} more chains" if left > 0 else "") + "."
+    # ------------------------------------------------------------------ in words
 
     def __repr__(self) -> str:
         if not self.figures.looked_at:
             return "No runs."
-        rows = [_row(name, figures) for name, figures in self._shown]
-        return f"{Table(_COLUMNS, rows, '')!r}\n{self._about()}"
+        rows = [_row(name, of) for name, of in (("all", self.figures.all), *self._shown)]
+        told = [repr(Table(_COLUMNS, rows, "")), "", f"Over time, {self._times()}"]
+        told += ["  ".join(line) for line in self._lines()]
+        return "\n".join([*told, "", self._backlog(), self._about()])
+
+    def _lines(self) -> list[tuple[str, str, str]]:
+        """What, its series, and what it comes to."""
+        series, of = self.figures.all.series, self.figures.all
+        lines: list[tuple[str, Sequence[float | None], str]] = [
+            (status.lower(), [stretch.ended.get(status, 0) for stretch in series], number(of.runs[status]))
+            for status in _OUTCOMES
+            if of.runs.get(status)
+        ]
+        lines += [
+            ("took, p50", [stretch.seconds_p50 for stretch in series], _seconds(of.seconds_p50)),
+            ("took, p95", [stretch.seconds_p95 for stretch in series], _seconds(of.seconds_p95)),
+            ("tokens", [_tokens(stretch) for stretch in series], number(of.input_tokens + of.output_tokens)),
+        ]
+        if of.cost is not None:
+            lines.append(("cost", [stretch.cost for stretch in series], _money(of.cost)))
+        return [(what.ljust(9), spark(values), told) for what, values, told in lines if told not in ("", "0")]
+
+    def _times(self) -> str:
+        return f"in steps of {_step(self.figures.step)} since {moment(self.figures.began)}:"
+
+    def _backlog(self) -> str:
+        parts = [f"{count} {what}" for count, what, _ in self._tiles()]
+        return f"Now: {', '.join(parts)}."
+
+    def _tiles(self) -> list[tuple[str, str, str]]:
+        """A count, of what, and the status whose colour it has."""
+        backlog = self.figures.backlog
+        more = "" if backlog.complete else "+"
+        waiting = _plural(backlog.suspended, "run waits", "runs wait")
+        timers = f"{_plural(backlog.timers, 'timer', 'timers')} set"
+        late = f", {number(backlog.overdue)} overdue" if backlog.overdue else ""
+        return [
+            (number(backlog.ready), "ready, nobody at work", "READY"),
+            (number(backlog.running) + more, "at work", "RUNNING"),
+            (number(backlog.suspended) + more, f"{waiting} for a person", "SUSPENDED"),
+            (number(backlog.timers) + more, timers + late, "FAILED" if late else "READY"),
+        ]
+
+    def _about(self) -> str:
+        figures = self.figures
+        of = "all" if figures.complete else "the newest"
+        told = f"Of {of} {number(figures.looked_at)} {_plural(figures.looked_at, 'run', 'runs')}"
+        if figures.tokens_of < figures.looked_at:
+            told += f"; tokens of the newest {number(figures.tokens_of)}"
+        left = len(figures.chains) - _MOST
+        return told + (f"; {left} more {_plural(left, 'chain', 'chains')}" if left > 0 else "") + "."
+
+    # ------------------------------------------------------------------ as charts
 
     def _repr_html_(self) -> str:
         if not self.figures.looked_at:
             return "<p>No runs.</p>"
         from tinyflow_nb_widgets.styles import graph_css, read
 
-        slowest = max((f.seconds_p95 or 0.0 for _, f in self._shown), default=0.0)
-        most = max((f.input_tokens + f.output_tokens for name, f in self._shown[1:]), default=0)
-        head = "".join(f"<th>{title}</th>" for title in ("chain", "runs", "success", "p50, p95", "tokens"))
-        body = "".join(_html_row(name, figures, slowest, most) for name, figures in self._shown)
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        below = f"<p>{_legend(self.figures.all)}{escape(self._about())}</p>"
-        style = f"<style>{graph_css()}{read('metrics')}</style>"
-        return f"{style}<div class='tf tf-metrics'>{table}{below}</div>"
+        tiles = "".join(
+            f"<div data-status='{status}'><b>{count}</b> {escape(what)}</div>"
+            for count, what, status in self._tiles()
+        )
+        style = f"<style>{graph_css()}{read('metrics')}{read('contrast')}</style>"
+        return (
+            f"{style}<div class='tf tf-metrics'><div class='tf-tiles'>{tiles}</div>"
+            f"<div class='tf-charts'>{self._charts()}</div>{self._table()}"
+            f"<p>{escape(self._about())}</p></div>"
+        )
+
+    def _charts(self) -> str:
+        figures, of = self.figures, self.figures.all
+        ended, took = "", ""
+        if of.success_rate is not None:
+            ended = f"{_percent(of.success_rate)} of {number(_settled(of))} succeeded"
+        if of.seconds_p50 is not None:
+            took = f"half up to {_seconds(of.seconds_p50)}, 95 % up to {_seconds(of.seconds_p95)}"
+        tokens = number(of.input_tokens + of.output_tokens)
+        if figures.tokens_of < figures.looked_at:
+            tokens += f" in the newest {number(figures.tokens_of)} runs"
+        charts = [
+            self._chart("Ended", ended, _ended(of), _legend(of), [_told_ended(s) for s in of.series], _whole),
+            self._chart("Took", took, _took(of), _TOOK_KEYS, [_told_took(s) for s in of.series], _seconds),
+            self._chart(
+                "Tokens", tokens, _token_layers(of), _TOKEN_KEYS, [_told_tokens(s) for s in of.series], _whole
+            ),
+        ]
+        if of.cost is not None:
+            costs = [Layer(_COST, [s.cost or 0.0 for s in of.series])]
+            tips = ["" if s.cost is None else _money(s.cost) for s in of.series]
+            charts.append(self._chart("Cost", _money(of.cost), costs, [], tips, _money))
+        return "".join(charts)
+
+    def _chart(
+        self, title: str, told: str, layers: list[Layer], keys: Sequence[_Key], tips: list[str],
+        unit: Callable[[float], str],
+    ) -> str:  # fmt: skip
+        """
+        Args:
+            unit: how a value of the layers is written.
+            tips: what there is to say of each stretch, "" if nothing.
+        """
+        figures = self.figures
+        at = [moment(figures.began + place * figures.step)[:-3] for place in range(len(tips))]
+        known = [f"{begun} {tip}" for begun, tip in zip(at, tips, strict=True) if tip]
+        label = f"{title}: {told or 'nothing yet'}, {self._times()} {'; '.join(known)}"
+        shown = [f"{begun}: {tip or 'nothing'}" for begun, tip in zip(at, tips, strict=True)]
+        legend = "".join(
+            f"<i data-status='{key.status}'><b{' class=tf-faded' if key.faded else ''}></b>{key.name}</i>"
+            for key in keys
+        )
+        top = max((value for layer in layers for value in layer.values), default=0.0)
+        up_to = f"up to {unit(top)}" if top else ""
+        return (
+            f"<figure><figcaption><b>{title}</b> {escape(told)}</figcaption>"
+            f"{bars(label, layers, _CHART, shown)}<div class='tf-axis'><span>{at[0] if at else ''}</span>"
+            f"<span>{up_to}</span><span>now</span></div><div class='tf-keys'>{legend}</div></figure>"
+        )
+
+    def _table(self) -> str:
+        titles = ("chain", "#runs", "ended", "#success", "#p50", "#p95", "took", "#tokens", "read, written")
+        head = "".join(
+            f"<th scope='col'{' class=tf-number' if title[0] == '#' else ''}>{title.lstrip('#')}</th>"
+            for title in titles
+        )
+        body = "".join(_html_row(name, of) for name, of in self._shown)
+        return (
+            f"<div class='tf-rows'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
 
 
-def _row(name: str, figures: ChainFigures) -> tuple[str, ...]:
-    runs = sum(figures.runs.values())
+def _row(name: str, of: ChainFigures) -> tuple[str, ...]:
     return (
-        name, _number(runs), _percent(figures.success_rate), _seconds(figures.seconds_p50),
-        _seconds(figures.seconds_p95), _number(figures.input_tokens), _number(figures.output_tokens),
+        name, number(sum(of.runs.values())), _percent(of.success_rate), _seconds(of.seconds_p50),
+        _seconds(of.seconds_p95), number(of.input_tokens), number(of.output_tokens),
+        spark([sum(stretch.ended.values()) for stretch in of.series]),
     )  # fmt: skip
 
 
-def _html_row(name: str, figures: ChainFigures, slowest: float, most: int) -> str:
-    runs = sum(figures.runs.values())
-    tokens = figures.input_tokens + figures.output_tokens
-    all_of_them = " class='tf-all'" if name == "all" else ""
-    return (
-        f"<tr{all_of_them}><th scope='row'>{escape(name)}</th>"
-        f"<td>{_statuses(figures, runs)}<span>{_number(runs)}</span></td>"
-        f"<td>{_success(figures.success_rate)}</td><td>{_times(figures, slowest)}</td>"
-        f"<td>{_tokens(figures, most) if all_of_them == '' else ''}<span>{_number(tokens)}</span></td></tr>"
-    )
+def _html_row(name: str, of: ChainFigures) -> str:
+    rate = of.success_rate
+    hue = "" if rate is None or rate >= 0.95 else "SUSPENDED" if rate >= 0.8 else "FAILED"
+    statuses = ", ".join(f"{number(of.runs[s])} {s.lower()}" for s in _STATUSES if of.runs.get(s))
+    took = f"half took up to {_seconds(of.seconds_p50)}, 95 % up to {_seconds(of.seconds_p95)}"
+    tokens = f"{number(of.input_tokens)} in, {number(of.output_tokens)} out"
+    cells = [
+        f"<td class='tf-number'>{number(sum(of.runs.values()))}</td>",
+        f"<td>{bars(f'{statuses}', _ended(of), _SPARK)}</td>",
+        f"<td class='tf-number' data-status='{hue}'>{_percent(rate)}</td>",
+        f"<td class='tf-number'>{_seconds(of.seconds_p50)}</td>",
+        f"<td class='tf-number'>{_seconds(of.seconds_p95)}</td>",
+        f"<td>{bars(took, _took(of), _SPARK) if of.seconds_p50 is not None else ''}</td>",
+        f"<td class='tf-number'>{number(of.input_tokens + of.output_tokens)}</td>",
+        f"<td>{bars(tokens, _token_layers(of), _SPARK) if of.input_tokens or of.output_tokens else ''}</td>",
+    ]
+    return f"<tr><th scope='row'>{escape(name)}</th>{''.join(cells)}</tr>"
 
 
-def _svg(label: str, shapes: str) -> str:
-    return (
-        f"<svg role='img' aria-label='{escape(label)}' width='{_WIDE}' height='14' viewBox='0 0 {_WIDE} 14'>"
-        f"<title>{escape(label)}</title><rect class='tf-track' y='3' width='{_WIDE}' height='8' rx='2'/>"
-        f"{shapes}</svg>"
-    )
+# ------------------------------------------------------------------ series as layers
 
 
-def _rect(left: float, width: float, status: str, opacity: float = 1.0) -> str:
-    faded = f" opacity='{opacity}'" if opacity < 1 else ""
-    return (
-        f"<g data-status='{status}'><rect class='tf-done' x='{left:.1f}' y='3' width='{max(width, 1.5):.1f}'"
-        f" height='8' rx='2'{faded}/></g>"
-    )
+def _ended(of: ChainFigures) -> list[Layer]:
+    return stacked([Layer(status, [s.ended.get(status, 0) for s in of.series]) for status in _OUTCOMES])
 
 
-def _statuses(figures: ChainFigures, runs: int) -> str:
-    known = [(status, figures.runs[status]) for status in _ORDER if figures.runs.get(status)]
-    at, shapes = 0.0, ""
-    for status, count in known:
-        width = _WIDE * count / runs
-        shapes += _rect(at, width - 1, status)
-        at += width
-    return _svg(", ".join(f"{count} {status.lower()}" for status, count in known), shapes)
+def _took(of: ChainFigures) -> list[Layer]:
+    return [
+        Layer("RUNNING", [s.seconds_p95 or 0.0 for s in of.series], faded=True),
+        Layer("RUNNING", [s.seconds_p50 or 0.0 for s in of.series]),
+    ]
 
 
-def _success(rate: float | None) -> str:
-    if rate is None:
+def _token_layers(of: ChainFigures) -> list[Layer]:
+    read = Layer(_READ, [s.input_tokens or 0 for s in of.series])
+    return stacked([read, Layer(_WROTE, [s.output_tokens or 0 for s in of.series])])
+
+
+def _tokens(stretch: Stretch) -> int:
+    return (stretch.input_tokens or 0) + (stretch.output_tokens or 0)
+
+
+# ------------------------------------------------------------------ words
+
+
+def _told_ended(stretch: Stretch) -> str:
+    return ", ".join(f"{number(count)} {status.lower()}" for status, count in stretch.ended.items())
+
+
+def _told_took(stretch: Stretch) -> str:
+    if stretch.seconds_p50 is None:
         return ""
-    hue = "SUCCEEDED" if rate >= 0.95 else "SUSPENDED" if rate >= 0.8 else "FAILED"
-    return f"{_svg(f'{_percent(rate)} succeeded', _rect(0, _WIDE * rate, hue))}<span>{_percent(rate)}</span>"
+    return f"p50 {_seconds(stretch.seconds_p50)}, p95 {_seconds(stretch.seconds_p95)}"
 
 
-def _times(figures: ChainFigures, slowest: float) -> str:
-    p50, p95 = figures.seconds_p50, figures.seconds_p95
-    if p50 is None or p95 is None:
-        return ""
-    scale = _WIDE / slowest if slowest else 0.0
-    shapes = _rect(0, p95 * scale, "RUNNING", 0.35) + _rect(0, p50 * scale, "RUNNING")
-    told = f"{_seconds(p50)}, {_seconds(p95)}"
-    return (
-        f"{_svg(f'half took up to {_seconds(p50)}, 95 % up to {_seconds(p95)}', shapes)}<span>{told}</span>"
-    )
+def _told_tokens(stretch: Stretch) -> str:
+    if stretch.input_tokens is None or stretch.output_tokens is None:
+        return "not counted"
+    told = f"{number(stretch.input_tokens)} in, {number(stretch.output_tokens)} out"
+    return told if _tokens(stretch) else ""
 
 
-def _tokens(figures: ChainFigures, most: int) -> str:
-    if not most:
-        return ""
-    read, wrote = (_WIDE * count / most for count in (figures.input_tokens, figures.output_tokens))
-    shapes = (_rect(0, read, "READY") if read else "") + (_rect(read, wrote, "SUSPENDED") if wrote else "")
-    told = f"{_number(figures.input_tokens)} in, {_number(figures.output_tokens)} out"
-    return _svg(told, shapes)
+def _legend(of: ChainFigures) -> list[_Key]:
+    known = [status for status in _OUTCOMES if of.runs.get(status)]
+    return [_Key(status, f"{number(of.runs[status])} {status.lower()}") for status in known]
 
 
-def _legend(figures: ChainFigures) -> str:
-    known = [status for status in _ORDER if figures.runs.get(status)]
-    return "".join(f"<i data-status='{status}'><b></b>{status.lower()}</i>" for status in known)
+def _settled(of: ChainFigures) -> int:
+    """Runs that the success rate is of."""
+    return of.runs.get("SUCCEEDED", 0) + of.runs.get("FAILED", 0)
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many
+
+
+def _whole(value: float) -> str:
+    return number(round(value))
 
 
 def _percent(rate: float | None) -> str:
@@ -146,5 +278,13 @@ def _seconds(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds:.2f} s" if seconds < 1 else duration(seconds)
 
 
-def _number(count: int) -> str:
-    return f"{count:,}".replace(",", " ")
+def _money(amount: float) -> str:
+    return f"{amount:.2f}" if amount >= 1 else f"{amount:.2g}"
+
+
+def _step(seconds: float) -> str:
+    for unit, word in ((604_800, "week"), (86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= unit:
+            count = round(seconds / unit)
+            return f"{count} {word}s" if count > 1 else f"1 {word}"
+    return f"{seconds:.0f} seconds"

@@ -31,12 +31,6 @@ def told(check: Order) -> str:
     lines = [(x.article, x.amount) for x in check.lines]
     return f"{check.customer} {check.express} {check.due} {lines} {check.size}"
 """
-ASK = """%%tinyflow ask -i who=bob
-who: str
-@confirm
-def sure(who) -> bool: "Is {{ who }} sure?"
-def end(sure) -> str: return f"said {sure}"
-"""
 
 
 def test_a_rich_form_is_filled_in_and_judged_in_the_page(open_notebook: OpenNotebook) -> None:
@@ -65,47 +59,3 @@ def test_a_rich_form_is_filled_in_and_judged_in_the_page(open_notebook: OpenNote
     page.page.keyboard.press("Control+Enter")
     page.until_executed(2)
     assert "ada True 2031-05-28 [('shoes', 2)] M" in page.text(2)
-
-
-def test_the_inbox_lists_every_open_form_and_takes_the_answer(open_notebook: OpenNotebook) -> None:
-    page = open_notebook(
-        "inbox", [ASK, "ask.start(who='eve').id", "%tinyflow waiting", "await ask.last.finished()"]
-    )
-    page.run_all()
-    inbox = page.page.locator(".tf-board")
-    inbox.get_by_text("2 forms wait for an answer").wait_for()
-    entry = inbox.locator("details").filter(has_text="Is eve sure?")
-    entry.locator("summary").click()
-    page.screenshot("inbox")
-    entry.get_by_role("button", name="Yes").click()
-    inbox.get_by_text("1 form waits for an answer").wait_for()
-    page.until_executed(4)
-    assert "said True" in page.text(4)
-    assert "Answered sure of ask" in inbox.inner_text()
-
-
-def test_the_runs_are_filtered_and_open_to_their_live_view(open_notebook: OpenNotebook) -> None:
-    done = "%%tinyflow done\ndef a() -> int: return 1"
-    page = open_notebook("runs", [ASK, done, "await done.last", "%tinyflow runs"])
-    page.run_all()
-    board = page.page.locator(".tf-board")
-    board.locator("tbody tr").nth(1).wait_for()
-    board.locator('[data-filter="SUSPENDED"]').click()
-    page.until("document.querySelectorAll('.tf-board tbody tr').length === 1")
-    board.locator("tbody .tf-open").click()
-    form = board.locator(".tf-opened .tf-form")
-    form.wait_for()
-    page.screenshot("runs")
-    form.get_by_role("button", name="No").click()
-    board.get_by_text("No runs.").wait_for()  # it does not wait any more, and the counts follow
-    board.locator('[data-filter="ALL"]').click()
-    page.until("document.querySelectorAll('.tf-board tr[data-status=SUCCEEDED]').length === 2")
-
-
-def test_a_board_of_a_dead_kernel_says_so(open_notebook: OpenNotebook) -> None:
-    page = open_notebook("gone", [ASK, "%tinyflow waiting"])
-    page.run_all()
-    board = page.page.locator(".tf-board")
-    board.get_by_text("1 form waits for an answer").wait_for()
-    page.page.evaluate("() => void jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    board.locator(".tf-notice").get_by_text("run the cell again").wait_for()

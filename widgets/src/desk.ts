@@ -3,6 +3,8 @@ import type { Ack, Json, Status, Time } from "./protocol.ts";
 import type { Schema } from "./schema.ts";
 
 const LOOK_MS = 2000;
+const REST = 10; // times as long as a look took is Python left alone after it,
+const REST_MS = 20_000; // but not longer
 const ACK_MS = 8000;
 
 export interface WaitingForm {
@@ -16,10 +18,24 @@ export interface WaitingForm {
   since: Time | null;
 }
 
+/** What became of a form that this board has shown; `here`: it was answered on this board. */
+export interface FormRecord {
+  key: string;
+  run: string;
+  chain: string;
+  unit: string;
+  word: string;
+  here: boolean;
+  at: Time | null;
+}
+
+/** `forms` are those that wait longest, `waiting` how many there are. */
 export interface InboxPicture {
   kind: "inbox";
   now: Time;
   forms: WaitingForm[];
+  waiting: number;
+  records: FormRecord[];
 }
 
 export interface RunRow {
@@ -38,24 +54,28 @@ export interface RunsQuery {
   cursor: string;
 }
 
-/** `counts` by status are of the newest runs, `counted` of them. */
+/** `counts` by status, and `total`, are of the chain; of the newest runs only, unless `complete`.
+ * `opened` is the row of the run that was asked for, where it is none of `rows`. */
 export interface RunsPicture {
   kind: "runs";
   now: Time;
   query: RunsQuery;
   rows: RunRow[];
+  opened: RunRow | null;
   next: string;
-  chains: string[];
+  chains: [ref: string, title: string][];
   counts: Record<string, number>;
-  counted: number;
+  total: number;
+  complete: boolean;
   marks: Record<Status, [shape: string, sign: string]>;
 }
 
 export type BoardPicture = InboxPicture | RunsPicture;
 
+/** `idle`: nobody is at work on the board, so that its saved table may be drawn anew. */
 export type BoardAction =
-  | { type: "look"; query?: RunsQuery }
-  | { type: "resume"; run: string; unit: string; answer: Json; answer_id: string }
+  | { type: "look"; idle: boolean; query?: RunsQuery; opened?: string }
+  | { type: "resume"; run: string; unit: string; key: string; answer: Json; answer_id: string }
   | { type: "open"; run: string };
 
 /** What Python says to an action: the picture as it is now, or which model is a run's view. */
@@ -66,9 +86,10 @@ export interface Reply extends Ack {
 
 export interface BoardModel {
   get(name: "picture"): BoardPicture;
+  get(name: "view"): string;
   on(name: "msg:custom", handler: (message: Reply) => void): void;
   off(name: "msg:custom", handler: (message: Reply) => void): void;
-  send(content: { type: "here" } | { type: "action"; id: string; action: BoardAction }): void | Promise<void>;
+  send(content: { type: "action"; id: string; action: BoardAction }): void | Promise<void>;
   /** The notebook's, to show another widget inside this one. */
   widget_manager?: { get_model(id: string): Promise<unknown>; create_view(model: unknown): Promise<{ el: HTMLElement; remove(): void }> };
 }
@@ -88,13 +109,15 @@ export class Desk {
     model.on("msg:custom", this.#onMessage);
   }
 
-  /** Calls `look` now and every two seconds while the element is in sight. */
+  /** Calls `look` now and every two seconds while the element is in sight; less often where it takes its time. */
   watch(element: HTMLElement, look: () => Promise<void>): void {
     const again = async () => {
       if (this.#closed) return;
+      const begun = performance.now();
       const { bottom, top, width } = element.getBoundingClientRect();
       if (document.visibilityState === "visible" && width > 0 && bottom > 0 && top < innerHeight) await look();
-      this.#timer = setTimeout(() => void again(), LOOK_MS);
+      const rest = Math.min(REST * (performance.now() - begun), REST_MS);
+      this.#timer = setTimeout(() => void again(), Math.max(LOOK_MS, rest));
     };
     this.#timer = setTimeout(() => void again());
   }
@@ -122,6 +145,11 @@ export class Desk {
     this.#tell(said.ok || action.type === "resume" ? "" : said.error);
     return said;
   }
+}
+
+/** Whether somebody is at work on a part of a board. */
+export function isBusy(root: HTMLElement): boolean {
+  return root.contains(document.activeElement) || root.querySelector("details[open], .tf-opened") !== null;
 }
 
 /** How long ago, roughly. */

@@ -1,3 +1,4 @@
+import { isBusy } from "./desk.ts";
 import type { Desk, RunRow, RunsPicture, RunsQuery } from "./desk.ts";
 import { html, setText } from "./dom.ts";
 import { badge } from "./icons.ts";
@@ -8,6 +9,33 @@ const COLUMNS: [title: string, key: (row: RunRow, now: number) => string | numbe
   ["run", (row) => row.id], ["chain", (row) => row.chain], ["status", (row) => row.status],
   ["started", (row) => row.started_at ?? 0], ["took", (row, now) => (row.finished_at ?? now) - (row.started_at ?? now)],
 ];
+const STARTED = 3;
+
+/** One run's row: what is in it changes in place, so that a reader may select it. */
+class Line {
+  readonly root: HTMLElement;
+  readonly #open: HTMLElement;
+  readonly #standing = html("td", { class: "tf-standing" });
+  readonly #took = html("td", { class: "tf-number" });
+  readonly #note = html("td", { class: "tf-hint" });
+
+  constructor({ id, chain, started_at }: RunRow, open: () => void) {
+    const started = started_at == null ? "" : new Date(started_at * 1000).toLocaleString();
+    this.#open = html("button", { class: "tf-open", onclick: open }, id);
+    this.root = html("tr", { "data-run": id }, html("td", {}, this.#open), html("td", { title: chain }, chain), this.#standing,
+      html("td", { class: "tf-number" }, started), this.#took, this.#note);
+  }
+
+  update(row: RunRow, marks: RunsPicture["marks"], now: number, open: boolean): void {
+    this.#open.setAttribute("aria-expanded", String(open));
+    setText(this.#took, elapsed(row, now));
+    setText(this.#note, row.note);
+    this.#note.title = row.note;
+    if (this.root.dataset.status === row.status) return;
+    this.root.dataset.status = row.status;
+    this.#standing.replaceChildren(badge(marks, row.status), row.word);
+  }
+}
 
 /** The runs by chain and status; each opens to its live view. */
 export class Runs {
@@ -15,106 +43,157 @@ export class Runs {
   readonly #desk: Desk;
   #picture: RunsPicture;
   #query: RunsQuery;
-  readonly #back: string[] = [];
-  #sorted = { column: -1, down: false };
+  /** The pages before this one: where each begins, and how many runs it had. */
+  readonly #back: [cursor: string, runs: number][] = [];
+  #sorted = { column: STARTED, down: true };
   #opened: { id: string; row: HTMLElement; remove: () => void } | undefined;
+  readonly #lines = new Map<string, Line>();
+  #counted = "";
+  #listed = "";
   readonly #counts = html("div", { class: "tf-counts", role: "group", "aria-label": "Status" });
   readonly #chain = html("select", { "aria-label": "Chain", onchange: () => this.#turn({ chain: this.#chain.value }) });
   readonly #head: HTMLElement[];
-  readonly #body = html("tbody");
-  readonly #newer = html("button", { type: "button", class: "tf-button", onclick: () => this.#page(this.#back.pop() ?? "") }, "Newer");
-  readonly #older = html("button", { type: "button", class: "tf-button", onclick: () => {
-    this.#back.push(this.#query.cursor);
+  readonly #body = html("tbody", { onkeydown: (event: KeyboardEvent) => this.#walk(event) });
+  readonly #newer = html("button", { class: "tf-button", onclick: () => this.#page(this.#back.pop()?.[0] ?? "") }, "Newer");
+  readonly #older = html("button", { class: "tf-button", onclick: () => {
+    this.#back.push([this.#query.cursor, this.#picture.rows.length]);
     this.#page(this.#picture.next);
   } }, "Older");
-  readonly #none = html("div", { class: "tf-boardnote", role: "status" });
+  readonly #where = html("span", { class: "tf-hint", role: "status" });
 
   constructor(desk: Desk, picture: RunsPicture) {
     this.#desk = desk;
     this.#picture = picture;
     this.#query = picture.query;
     this.#head = COLUMNS.map(([title], at) => html("th", { scope: "col" },
-      html("button", { type: "button", onclick: () => this.#sort(at) }, title)));
+      html("button", { onclick: () => this.#sort(at) }, title)));
     this.root = html("section", { "aria-label": "Runs" },
       html("header", { class: "tf-bar" }, html("b", { class: "tf-chain" }, "Runs"), this.#counts, html("span", { class: "tf-space" }), this.#chain),
       html("div", { class: "tf-tablebox" }, html("table", {}, html("thead", {}, html("tr", {}, ...this.#head, html("th", { scope: "col" }, "note"))), this.#body)),
-      this.#none, html("footer", { class: "tf-pages" }, this.#newer, this.#older));
+      html("footer", { class: "tf-pages" }, this.#where, html("span", { class: "tf-space" }), this.#newer, this.#older));
     this.#draw();
   }
 
   async look(): Promise<void> {
     const asked = this.#query;
-    const { picture } = await this.#desk.ask({ type: "look", query: asked });
-    if (!picture || asked !== this.#query) return; // the reader went on meanwhile
+    const opened = this.#opened?.id ?? "";
+    const { picture } = await this.#desk.ask({ type: "look", idle: !isBusy(this.root), query: asked, opened });
+    if (!picture || asked !== this.#query || opened !== (this.#opened?.id ?? "")) return; // the reader went on meanwhile
     this.#picture = picture as RunsPicture;
+    if (this.#picture.query.cursor !== asked.cursor) this.#back.length = 0; // that page's runs are gone: these are the newest
+    this.#query = this.#picture.query;
     this.#draw();
   }
 
   #turn(change: Partial<RunsQuery>): void {
     this.#back.length = 0;
     this.#query = { ...this.#query, cursor: "", ...change };
+    this.#shut();
     void this.look();
   }
 
   #page(cursor: string): void {
     this.#query = { ...this.#query, cursor };
+    this.#shut();
     void this.look();
   }
 
   #sort(column: number): void {
-    this.#sorted = { column, down: this.#sorted.column === column && !this.#sorted.down };
+    this.#sorted = { column, down: this.#sorted.column === column ? !this.#sorted.down : column >= STARTED };
     this.#draw();
   }
 
   #draw(): void {
-    const { counts, counted, chains, next, marks, now } = this.#picture;
-    const options = ["", ...chains];
-    if (options.length !== this.#chain.options.length) {
-      this.#chain.replaceChildren(...options.map((name) => html("option", { value: name }, name || "All chains")));
-    }
-    this.#chain.value = this.#query.chain;
-    const shown = STATUSES.filter((status) => counts[status] || status === this.#query.status);
-    const focused = (document.activeElement as HTMLElement | null)?.dataset.filter;
-    this.#counts.replaceChildren(...["", ...shown].map((status) => html("button", { type: "button", class: "tf-filter", "data-filter": status || "ALL",
-      "data-status": status || null, "aria-pressed": String(status === this.#query.status), onclick: () => this.#turn({ status }) },
-      status && badge(marks, status as RunRow["status"]), `${status ? status.toLowerCase() : "all"} ${status ? counts[status] ?? 0 : counted}`)));
-    if (focused) this.#counts.querySelector<HTMLElement>(`[data-filter="${focused}"]`)?.focus();
+    const { rows, next, now } = this.#picture;
+    this.#drawCounts();
+    this.#drawChains();
     this.#head.forEach((cell, at) => cell.setAttribute("aria-sort", at !== this.#sorted.column ? "none" : this.#sorted.down ? "descending" : "ascending"));
     this.#drawRows(now);
     this.#newer.disabled = this.#back.length === 0;
     this.#older.disabled = !next;
-    setText(this.#none, this.#picture.rows.length ? "" : "No runs.");
+    setText(this.#where, rows.length ? this.#told(rows.length) : "No runs.");
+  }
+
+  /** Which of how many runs these are; and that a sorted page is no more than that. */
+  #told(rows: number): string {
+    const before = this.#back.reduce((sum, [, runs]) => sum + runs, 0);
+    const several = this.#back.length > 0 || this.#picture.next !== "";
+    const { column, down } = this.#sorted;
+    const sorted = several && !(column === STARTED && down) ? ` Sorted by ${COLUMNS[column]![0]} among these; the others are older or newer.` : "";
+    return `${many(before + 1)} to ${many(before + rows)} of ${this.#count(this.#query.status)}.${sorted}`;
+  }
+
+  #count(status: string): string {
+    const { counts, total, complete } = this.#picture;
+    return many(status ? counts[status] ?? 0 : total) + (complete ? "" : "+");
+  }
+
+  #drawCounts(): void {
+    const { counts, marks } = this.#picture;
+    const { status: chosen } = this.#query;
+    const shown = ["", ...STATUSES.filter((status) => counts[status] || status === chosen)];
+    const drawn = [chosen, ...shown.map((status) => `${status} ${this.#count(status)}`)].join();
+    if (drawn === this.#counted) return;
+    this.#counted = drawn;
+    const focused = this.#counts.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.filter : undefined;
+    this.#counts.replaceChildren(...shown.map((status) => html("button", { class: "tf-filter", "data-filter": status || "ALL",
+      "data-status": status || null, "aria-pressed": String(status === chosen), onclick: () => this.#turn({ status }) },
+      status && badge(marks, status as RunRow["status"]), `${status ? status.toLowerCase() : "all"} ${this.#count(status)}`)));
+    if (focused) this.#counts.querySelector<HTMLElement>(`[data-filter="${focused}"]`)?.focus();
+  }
+
+  #drawChains(): void {
+    const chains: [string, string][] = [["", "All chains"], ...this.#picture.chains];
+    const listed = JSON.stringify(chains);
+    if (listed !== this.#listed) this.#chain.replaceChildren(...chains.map(([ref, title]) => html("option", { value: ref }, title)));
+    this.#listed = listed;
+    this.#chain.value = this.#query.chain;
   }
 
   #drawRows(now: number): void {
-    const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>("tr")?.dataset.run;
-    const rows = this.#order(now).map((row) => this.#row(row, now));
-    const at = rows.findIndex((row) => row.dataset.run === this.#opened?.id);
-    if (this.#opened && at < 0) this.#shut();
-    const others = [...this.#body.children].filter((child) => child !== this.#opened?.row);
-    for (const other of others) other.remove(); // the opened view stays where it is: it must not begin anew
-    if (this.#opened) {
-      this.#opened.row.before(...rows.slice(0, at + 1));
-      this.#opened.row.after(...rows.slice(at + 1));
-    } else this.#body.append(...rows);
-    if (focused) this.#body.querySelector<HTMLElement>(`tr[data-run="${CSS.escape(focused)}"] button`)?.focus({ preventScroll: true });
+    const rows = this.#order(now);
+    const ids = new Set(rows.map(({ id }) => id));
+    if (this.#opened && !ids.has(this.#opened.id)) this.#shut(); // it was forgotten
+    const wanted = rows.flatMap((row) => {
+      let line = this.#lines.get(row.id);
+      if (!line) this.#lines.set(row.id, line = new Line(row, () => void this.#open(row.id)));
+      const open = this.#opened?.id === row.id;
+      line.update(row, this.#picture.marks, now, open);
+      return open ? [line.root, this.#opened!.row] : [line.root];
+    });
+    for (const id of this.#lines.keys()) if (!ids.has(id)) this.#lines.delete(id);
+    const shown = [...this.#body.children];
+    if (shown.length === wanted.length && shown.every((row, at) => row === wanted[at])) return;
+    const focused = document.activeElement as HTMLElement | null;
+    for (const row of shown) if (!wanted.includes(row as HTMLElement)) row.remove();
+    const opened = wanted.indexOf(this.#opened?.row as HTMLElement); // it stays where it is: what lives in it must not begin anew
+    if (opened >= 0 && this.#opened!.row.isConnected) {
+      this.#opened!.row.before(...wanted.slice(0, opened));
+      this.#opened!.row.after(...wanted.slice(opened + 1));
+    } else this.#body.append(...wanted);
+    if (focused?.isConnected && focused !== document.activeElement && this.#body.contains(focused)) focused.focus({ preventScroll: true });
   }
 
+  /** With the opened one, which stays until its reader is done with it. */
   #order(now: number): RunRow[] {
+    const { rows, opened } = this.#picture;
     const { column, down } = this.#sorted;
-    const key = COLUMNS[column]?.[1];
-    if (!key) return this.#picture.rows;
+    const key = COLUMNS[column]![1];
     const sign = down ? -1 : 1;
-    return this.#picture.rows.toSorted((a, b) => (key(a, now) < key(b, now) ? -sign : key(a, now) > key(b, now) ? sign : 0));
+    const every = opened && opened.id === this.#opened?.id ? [...rows, opened] : rows;
+    if (every === rows && column === STARTED && down) return rows; // as the store has them
+    return every.toSorted((a, b) => (key(a, now) < key(b, now) ? -sign : key(a, now) > key(b, now) ? sign : 0));
   }
 
-  #row(row: RunRow, now: number): HTMLElement {
-    const open = this.#opened?.id === row.id;
-    const started = row.started_at == null ? "" : new Date(row.started_at * 1000).toLocaleString();
-    return html("tr", { "data-run": row.id, "data-status": row.status },
-      html("td", {}, html("button", { type: "button", class: "tf-open", "aria-expanded": String(open), onclick: () => void this.#open(row.id) }, row.id)),
-      html("td", {}, row.chain), html("td", { class: "tf-standing" }, badge(this.#picture.marks, row.status), row.word),
-      html("td", { class: "tf-number" }, started), html("td", { class: "tf-number" }, elapsed(row, now)), html("td", { class: "tf-hint" }, row.note));
+  #walk(event: KeyboardEvent): void {
+    const from = event.target as HTMLElement;
+    if (!from.matches(".tf-open")) return;
+    const all = [...this.#body.querySelectorAll<HTMLElement>(":scope > tr > td > .tf-open")];
+    const to = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (to) all[all.indexOf(from) + to]?.focus();
+    else if (event.key === "Escape" && this.#opened) (this.#shut(), this.#draw());
+    else return;
+    event.preventDefault();
   }
 
   #shut(): void {
@@ -126,14 +205,19 @@ export class Runs {
   async #open(id: string): Promise<void> {
     const again = this.#opened?.id === id;
     this.#shut();
-    if (again) return this.#draw();
+    this.#draw();
+    if (again) return;
     const { model_id } = await this.#desk.ask({ type: "open", run: id });
     const manager = this.#desk.model.widget_manager;
-    if (!model_id || !manager) return;
+    if (!model_id || !manager || this.#opened || !this.#lines.has(id)) return;
     const view = await manager.create_view(await manager.get_model(model_id));
     const row = html("tr", { class: "tf-opened" }, html("td", { colspan: COLUMNS.length + 1 }, view.el));
     this.#opened = { id, row, remove: () => view.remove() };
-    this.#body.append(row);
     this.#draw();
   }
+}
+
+/** 12 345, as Python writes it. */
+function many(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, " ");
 }
