@@ -142,3 +142,56 @@ def test_news_are_announced_politely_and_together(make: SimpleNamespace, show: A
         tell(page, type="delta", seq=seq, nodes={id: node_picture(node, NodeState(id, Status.SUCCEEDED))})
     page.wait_for_function("document.querySelector('.tf-spoken').textContent.includes('draft')")
     assert "intent: succeeded. draft: succeeded" in spoken.inner_text()
+
+
+def test_a_graph_that_is_drawn_small_still_names_its_nodes(make: SimpleNamespace, show: Any) -> None:
+    """And says which of them are done, run or wait, by shape too."""
+    definition = make.random_chain(100)
+    state = make.state(Status.RUNNING)
+    state.nodes = {n.id: NodeState(n.id) for n in definition.nodes}
+    state.nodes["node_0"] = NodeState("node_0", Status.RUNNING)
+    page = show(state, definition)
+    assert scale(page) < 0.4
+    name = page.locator('[data-node="node_57"] .tf-name')
+    assert name.text_content() == "node_57"
+    assert name.bounding_box()["height"] >= 8
+    assert page.locator('[data-node="node_0"] .tf-mark').is_visible()
+    inside = "(e) => e.getBoundingClientRect().right <= e.closest('.tf-node').querySelector('.tf-box')"
+    inside += ".getBoundingClientRect().right"
+    assert all(page.locator(".tf-name").evaluate_all(f"(all) => all.map({inside})"))
+
+
+def test_a_name_cut_in_a_small_graph_keeps_its_number(make: SimpleNamespace, show: Any) -> None:
+    nodes = [NodeDefinition(id=f"summarise_the_chapter_{i}") for i in range(100)]
+    ten = [Edge(source=a.id, target=b.id) for a, b in zip(nodes, nodes[10:], strict=False)]
+    page = show(None, make.chain(nodes, ten))
+    names = page.locator(".tf-name").all_text_contents()
+    assert names[42].startswith("sum")
+    assert names[42].endswith("…42")
+
+
+def test_the_reader_makes_the_graph_taller_and_it_stays_so(make: SimpleNamespace, show: Any) -> None:
+    page = show(None, make.random_chain(100))
+    whole = scale(page)
+    stage = page.locator(".tf-stage")
+    stage.evaluate("(e) => { e.style.height = '760px' }")
+    page.wait_for_function("document.querySelector('.tf-stage').clientHeight > 700")
+    page.locator('[data-node="node_50"] .tf-box').focus()
+    page.keyboard.press("0")
+    assert scale(page) > whole * 1.05
+    assert stage.evaluate("(e) => e.clientHeight") > 700
+
+
+def test_a_question_mark_tells_what_the_drawing_means(make: SimpleNamespace, show: Any) -> None:
+    """Of what is in it: here no node asks for another chain, no edge handles an error."""
+    page = show()
+    guide = page.locator(".tf-guide")
+    assert guide.is_hidden()
+    page.get_by_role("button", name="What it shows").click()
+    told = guide.inner_text()
+    for words in ("llm: asks a model", "confirm: asks a person", "hands its output on", "Click a node"):
+        assert words in told
+    assert "another chain" not in told
+    assert "stands in" not in told
+    page.keyboard.press("?")
+    assert guide.is_hidden()

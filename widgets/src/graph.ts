@@ -1,4 +1,5 @@
 import { html, svg } from "./dom.ts";
+import { glyph } from "./icons.ts";
 import { Minimap } from "./minimap.ts";
 import { NodeBox } from "./node.ts";
 import type { Context, Panel } from "./panel.ts";
@@ -14,6 +15,7 @@ const TOOLS: [name: string, key: string, icon: string][] = [
   ["Smaller", "-", "M3.5 8h9"],
   ["Larger", "+", "M3.5 8h9M8 3.5v9"],
   ["Show the whole graph", "0", "M2.6 6V2.6H6M10 2.6h3.4V6M13.4 10v3.4H10M6 13.4H2.6V10"],
+  ["What it shows", "?", "M5.5 6a2.5 2.5 0 1 1 3.7 2.2C8.4 8.6 8 9.1 8 10M8 12.6v.1"],
 ];
 
 /** The chain as Python laid it out; only colours, marks and words change while it runs. */
@@ -26,6 +28,7 @@ export class Graph implements Panel {
   readonly #minimap: Minimap;
   readonly #search: Search;
   readonly #walk: Walk;
+  readonly #guide: HTMLElement;
   #current: NodeBox | undefined;
 
   constructor(context: Context) {
@@ -44,9 +47,11 @@ export class Graph implements Panel {
     });
     this.#minimap = new Minimap(graph, this.#viewport);
     this.#search = new Search(boxes, (box) => this.#viewport.reveal(box.node, true), (box) => this.#focus(box ?? this.#current));
+    this.#guide = html("div", { class: "tf-guide", role: "status", hidden: true }, ...graph.key.map(([kind, shape, d, words]) =>
+      html("span", {}, d && glyph(svg("g", { class: `tf-${kind}` }, svg("path", { class: `tf-${shape}`, d }))), words)));
     this.root = html("div", { class: "tf-graph", onkeydown: (event: KeyboardEvent) => this.#key(event),
       onfocusin: (event: FocusEvent) => this.#take(nodeAt(event)) }, // on the drawing it would make that one focusable
-      this.#viewport.root, this.#tools(), this.#minimap.root);
+      this.#viewport.root, this.#tools(), this.#minimap.root, this.#guide);
     this.#take(graph.nodes[0]?.id);
   }
 
@@ -82,7 +87,7 @@ export class Graph implements Panel {
   #tools(): HTMLElement {
     const buttons = TOOLS.map(([name, key, icon]) => html("button", { class: "tf-tool",
       title: `${name} (${key})`, "aria-label": name, onclick: () => this.#command(key) },
-      svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, svg("path", { d: icon }))));
+      glyph(svg("path", { d: icon }))));
     return html("div", { class: "tf-tools", role: "group", "aria-label": "View of the graph" }, this.#search.root, ...buttons);
   }
 
@@ -119,6 +124,7 @@ export class Graph implements Panel {
     else if (key === "0") this.#viewport.fit();
     else if (key === "+" || key === "=") this.#viewport.step(1);
     else if (key === "-") this.#viewport.step(-1);
+    else if (key === "?") this.#guide.hidden = !this.#guide.hidden;
     else return false;
     return true;
   }

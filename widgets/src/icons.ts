@@ -14,6 +14,12 @@ export function mark(marks: Marks, status: Status): SVGGElement {
 
 /** The same, to stand in a line of text. */
 export function badge(marks: Marks, status: Status): SVGSVGElement {
-  return svg("svg", { class: "tf-badge", viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
-    mark(marks, status));
+  const made = glyph(mark(marks, status));
+  made.setAttribute("class", "tf-badge");
+  return made;
+}
+
+/** A small drawing that says nothing to who can't see it: what it stands for is said beside it. */
+export function glyph(drawn: SVGElement): SVGSVGElement {
+  return svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, drawn);
 }

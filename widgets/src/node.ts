@@ -8,7 +8,7 @@ const TEXT_LEFT = 48;
 const PAD = 10;
 const CAPTION = "11.3px";
 const NAMES: Partial<Record<Zoom, [font: string, beside: number]>> = { // and what else is on its line
-  mid: ["600 17.4px", TEXT_LEFT + 32], small: ["600 25.6px", 50], // a little more than drawn: what is measured is near, not exact
+  mid: ["600 17.4px", TEXT_LEFT + 32], small: ["600 26.6px", 46], // a little more than drawn: what is measured is near, not exact
 };
 
 /** One node's box: icon, name, standing, progress. Its place never changes. */

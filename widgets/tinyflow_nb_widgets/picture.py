@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets.detail import failure
-from tinyflow_nb_widgets.icons import MARKS, icon_of
+from tinyflow_nb_widgets.icons import MARKS, icon_of, key_of
 from tinyflow_nb_widgets.layered import CAPTION_SIZE, NAME_LEFT, NAME_RIGHT, NAME_SIZE, Layout
 from tinyflow_nb_widgets.text import NODE_WORDS, RUN_WORDS, duration, error_line, printable, shorten
 
@@ -33,6 +33,7 @@ def graph_picture(definition: ChainDefinition, layout: Layout) -> dict[str, Any]
     return {
         "chain": definition.name, "description": definition.description, "direction": layout.direction,
         "width": layout.width, "height": layout.height, "nodes": nodes, "edges": edges, "marks": marks,
+        "key": key_of((n.type for n in definition.nodes), (c.kind for c in layout.curves)),
     }  # fmt: skip
 
 
