@@ -42,10 +42,10 @@ export class Timeline implements Panel {
   }
 
   tick(picture: Picture, now: Time): void {
-    if (!this.root.hidden) this.#draw(picture, now);
+    if (!this.root.hidden && !this.#rows.querySelector(":active")) this.#draw(picture, now); // a row is pressed just now
   }
 
-  /** All of it each time, for all moves while time goes on; but a row stays: it may be focused, or pressed just now. */
+  /** All of it each time, for all moves while time goes on; but a row stays, for it may be focused. */
   #draw({ run, spans, nodes }: Picture, now: Time): void {
     this.#behind = false;
     const units = Object.entries(spans).filter(([, of]) => of.length > 0).sort(([, a], [, b]) => a[0]!.began - b[0]!.began);

@@ -1,0 +1,147 @@
+"""Much at once in JupyterLab: a chain of 500 nodes, 20 runs in one notebook, a kernel that computes."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import OpenNotebook
+from tests.browser.test_items import WAIT, ended
+
+pytestmark = pytest.mark.timeout(300)
+
+NODES = 500
+RUNS = 20
+WORDS = 200
+SCALE = "() => { const e = document.querySelector('.tf-canvas');"
+SCALE += " return e.width.baseVal.value / e.viewBox.baseVal.width }"
+
+
+def wide(gate: Path) -> str:
+    """500 nodes, of which the first waits, and one in the midst."""
+    nodes = [
+        f"async def n{i}(n{(i - 1) // 3}) -> int:\n    {wait}return {i}\n"
+        for i in range(1, NODES)
+        for wait in [f"await _until({str(gate)!r}, 'end')\n    " if i == 321 else ""]
+    ]
+    first = f"async def n0() -> int:\n    await _until({str(gate)!r}, 'go')\n    return 0\n"
+    return f"%%tinyflow wide\n{WAIT}\n{first}\n" + "\n".join(nodes)
+
+
+def test_a_chain_of_500_nodes_is_watched_searched_and_opened(
+    open_notebook: OpenNotebook, tmp_path: Path
+) -> None:
+    page = open_notebook("wide", [wide(tmp_path)])
+    page.run_all()
+    page.page.locator(".tf-live [data-node=n499]").wait_for()
+    live = page.page.locator(".tf-live")
+    assert live.locator(".tf-node").count() == NODES
+    stage = live.locator(".tf-stage")
+    whole = page.page.evaluate(SCALE)
+    assert stage.evaluate("(e) => e.scrollWidth <= e.clientWidth + 1 && e.scrollHeight <= e.clientHeight + 1")
+    (tmp_path / "go").touch()
+    page.until("document.querySelectorAll('.tf-live .tf-node[data-status=SUCCEEDED]').length > 400")
+    page.screenshot("wide-running")
+
+    live.get_by_role("button", name="Find a node").click()
+    page.page.keyboard.type("n321")
+    here = live.locator(".tf-here")
+    here.wait_for()
+    assert here.get_attribute("data-node") == "n321"
+    assert page.page.evaluate(SCALE) > 2 * whole  # near enough to read
+    assert live.locator(".tf-count").inner_text() == "1 of 1"
+    page.screenshot("wide-found")
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("ArrowLeft")  # along an edge: to n106, which it reads
+    page.page.keyboard.press("Enter")
+    panel = live.locator(".tf-details[data-unit=n106]")
+    panel.locator("[data-section=output]").get_by_text("106").wait_for()
+    live.get_by_role("button", name="Show the whole graph").click()
+    assert page.page.evaluate(SCALE) == pytest.approx(whole, rel=0.05)
+    (tmp_path / "end").touch()
+    ended(page, "SUCCEEDED")
+    assert live.locator(".tf-node[data-status=SUCCEEDED]").count() == NODES
+
+
+def test_twenty_runs_are_watched_in_one_notebook(open_notebook: OpenNotebook, tmp_path: Path) -> None:
+    """They stream at the same time; meanwhile the page is used, and each ends with all it has said."""
+    cell = f"""%%tinyflow talk --no-run
+from collections.abc import AsyncIterator
+{WAIT}
+async def speak(number: int) -> AsyncIterator[str]:
+    for at in range({WORDS}):
+        yield f"run{{number}}-{{at}} "
+        await asyncio.sleep(0.02)
+    await _until({str(tmp_path)!r}, "end")
+
+def count(speak: str) -> int:
+    return len(speak.split())
+"""
+    start = f"runs = [talk.start(number=n) for n in range({RUNS})]\nfor run in runs:\n    display(run)"
+    ends = "[await run for run in runs]"
+    page = open_notebook("twenty", [cell, start, ends])
+    page.run_all()
+    views = page.page.locator(".tf-live")
+    views.nth(RUNS - 1).wait_for()
+    last = views.nth(RUNS - 1)
+    last.locator("[data-node=speak][data-status=RUNNING]").click()
+    last.locator(".tf-details[data-unit=speak]").wait_for()
+    last.get_by_role("button", name="Timeline").click()
+    last.locator(".tf-row").first.wait_for()
+    page.until(
+        "([runs, last]) => { const said = [...document.querySelectorAll('.tf-live')]"
+        ".map((e) => e.querySelector('.tf-block[data-unit=speak] .tf-stream').textContent.trim());"
+        " return said.length === runs && said.every((text, at) => text.endsWith(`run${at}-${last}`)) }",
+        [RUNS, WORDS - 1],
+    )
+    for number in range(RUNS):
+        said = views.nth(number).locator(".tf-block[data-unit=speak] .tf-stream").text_content()
+        assert (said or "").split() == [f"run{number}-{at}" for at in range(WORDS)]
+    (tmp_path / "end").touch()
+    page.until_executed(3)
+    assert page.text(3) == str([WORDS] * RUNS)
+    page.until(
+        "(runs) => [...document.querySelectorAll('.tf-live .tf-pill')]"
+        ".filter((e) => e.dataset.status === 'SUCCEEDED').length === runs",
+        RUNS,
+    )
+
+
+def test_a_cell_that_computes_holds_up_no_stream_no_form_and_no_panel(open_notebook: OpenNotebook) -> None:
+    cell = """%%tinyflow ask
+import asyncio
+from collections.abc import AsyncIterator
+from tinyflow_nb import confirm
+
+@confirm
+def sure() -> bool:
+    "Are you sure?"
+
+async def speak(sure) -> AsyncIterator[str]:
+    for number in range(100):
+        yield f"word{number} "
+        await asyncio.sleep(0.02)
+"""
+    busy = """import time
+print("computing", flush=True)
+end, rounds = time.monotonic() + 100, 0
+while time.monotonic() < end:
+    rounds += 1
+    if rounds % 100_000 == 0 and ask.last.status.terminal:
+        break
+print(ask.last.status)"""
+    page = open_notebook("computing", [cell, busy])
+    page.run_all()
+    page.page.get_by_text("computing", exact=True).wait_for()
+    form = page.page.locator(".tf-form")
+    form.get_by_role("button", name="Yes").click()
+    page.until("seen.texts.at(-1)?.includes('word10 ')")
+    page.page.locator(".tf-live [data-node=sure]").click()
+    page.page.locator(".tf-details[data-unit=sure] [data-section=output]").get_by_text("true").wait_for()
+    page.until_executed(2)
+    assert page.text(2) == "computing\nSUCCEEDED\n"
+    texts = page.seen("texts")
+    assert len(texts) >= 5  # a busy machine draws several words together
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
