@@ -26,8 +26,8 @@ def told(page: Any, make: SimpleNamespace, seq: int, state: ChainState, **more: 
 def test_no_status_moves_a_node_a_button_or_the_graphs_edge(
     make: SimpleNamespace, show: Any, width: int
 ) -> None:
-    usage = {"input_tokens": 31_200, "output_tokens": 5_800}
-    took = {"started_at": 1000.0, "finished_at": 1009.0}
+    usage: dict[str, Any] = {"input_tokens": 31_200, "output_tokens": 5_800}
+    took: dict[str, Any] = {"started_at": 1000.0, "finished_at": 1009.0}
     items = [NodeState(f"lookups[{i}]", Status.SUCCEEDED if i < 12 else Status.READY) for i in range(40)]
     running = make.state(
         Status.RUNNING, NodeState("intent", Status.SUCCEEDED, cached=True, usage=usage, **took),
