@@ -15,7 +15,7 @@ from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets import render_html
 from tinyflow_nb_widgets.forms import input_form
 from tinyflow_nb_widgets.html import render_fragment
-from tinyflow_nb_widgets.picture import run_picture
+from tinyflow_nb_widgets.picture import node_picture, run_picture
 
 
 def test_it_says_that_it_rendered(show: Any) -> None:
@@ -49,6 +49,51 @@ def test_tokens_are_appended_and_follow_unless_the_reader_scrolled_up(
     body.evaluate("(e) => { e.scrollTop = e.scrollHeight }")
     tell(page, type="delta", seq=42, text=[["draft", "1.1.1", "text", "line 42\n"]])
     assert body.evaluate(at_end)
+
+
+def test_who_follows_a_long_stream_has_its_end_and_who_scrolls_up_all_of_it(
+    make: SimpleNamespace, show: Any
+) -> None:
+    page = show(make.state(Status.RUNNING, NodeState("draft", Status.RUNNING)))
+    body = page.locator('[data-unit="draft"] .tf-stream')
+    said = ""
+    for seq in range(1, 61):
+        words = "".join(f"{seq}.{n} " for n in range(20)) + "\n" * (seq % 3)
+        said += words
+        kind = "thinking" if seq <= 20 else "text"
+        tell(page, type="delta", seq=seq, text=[["draft", "1.1.1", kind, words]])
+    shown = body.evaluate("(e) => e.textContent")
+    assert said.endswith(shown)
+    assert len(shown) < 5000 < len(said)
+    where = """(e) => { const box = e.getBoundingClientRect();
+        const {offsetNode, offset} = document.caretPositionFromPoint(box.x + 20, box.y + 60);
+        return offsetNode.data.slice(offset, offset + 12); }"""
+    before, seen = body.evaluate(f"""(e) => new Promise((done) => {{
+        const where = {where};
+        e.scrollTop -= 200;
+        const before = where(e);
+        const after = () => requestAnimationFrame(() => done([before, where(e)]));
+        e.addEventListener("scroll", after, {{once: true}});
+    }})""")
+    assert before == seen
+    assert body.evaluate("(e) => e.textContent") == said
+    tell(page, type="delta", seq=61, text=[["draft", "1.1.1", "text", "the last words"]])
+    assert body.evaluate(where) == seen
+    assert body.evaluate("(e) => e.textContent") == said + "the last words"
+
+
+def test_an_ended_stream_is_whole(make: SimpleNamespace, show: Any) -> None:
+    page = show(make.state(Status.RUNNING, NodeState("draft", Status.RUNNING)))
+    body = page.locator('[data-unit="draft"] .tf-stream')
+    for seq in range(1, 31):
+        tell(page, type="delta", seq=seq, text=[["draft", "1.1.1", "text", f"{seq:04} " * 50]])
+    assert len(body.evaluate("(e) => e.textContent")) < 5000
+    done = node_picture(
+        next(n for n in make.triage().nodes if n.id == "draft"), NodeState("draft", Status.SUCCEEDED)
+    )
+    tell(page, type="delta", seq=31, nodes={"draft": done})
+    assert len(body.evaluate("(e) => e.textContent")) == 30 * 250
+    assert body.evaluate("(e) => e.scrollHeight - e.scrollTop - e.clientHeight < 2")
 
 
 def test_a_long_stream_stays_bounded_in_the_page(make: SimpleNamespace, show: Any) -> None:

@@ -8,7 +8,7 @@ const LANES: Record<string, string> = { text: "Text", thinking: "Thinking", tool
 /** What one unit says, word by word, each kind by itself: text, thinking, tools, log. */
 export class Said {
   readonly sections: Section[];
-  readonly #lanes = new Map<string, { section: Section; scroller: Scroller; lane: Lane; held: boolean }>();
+  readonly #lanes = new Map<string, { section: Section; scroller: Scroller; lane: Lane }>();
   #turn = "";
   #known = false;
 
@@ -17,34 +17,30 @@ export class Said {
       const section = new Section(title, kind !== "log");
       const scroller = new Scroller(title);
       section.body.append(scroller.root);
-      const lane = new Lane();
-      scroller.body.append(lane.root);
-      this.#lanes.set(kind, { section, scroller, lane, held: false });
+      this.#lanes.set(kind, { section, scroller, lane: new Lane() });
     }
     this.sections = [...this.#lanes.values()].map(({ section }) => section);
   }
 
-  writeAnew({ turn, pieces }: StreamPicture): void {
+  writeAnew({ turn, pieces }: StreamPicture, over: boolean): void {
     this.#begin(turn);
     for (const [kind, text] of pieces) this.write(turn, kind, text);
-    this.settle();
+    this.settle(over);
   }
 
   write(turn: string, kind: string, text: string): void {
     if (turn !== this.#turn) this.#begin(turn);
     const name = kind in LANES ? kind : "tools";
     const lane = this.#lanes.get(name)!;
-    if (!lane.held && !lane.section.root.hidden) lane.held = lane.scroller.scrolledUp;
+    lane.scroller.begin();
     lane.section.root.hidden = name === "text" && this.#known;
     lane.lane.write(kind, text);
   }
 
-  /** After all that came at once: shows the end to who follows. */
-  settle(): void {
-    for (const lane of this.#lanes.values()) {
-      if (!lane.held && !lane.section.root.hidden) lane.scroller.toEnd();
-      lane.held = false;
-    }
+  /** After all that came at once. `over`: nothing more is to come. */
+  settle(over: boolean): void {
+    for (const { scroller } of this.#lanes.values()) scroller.settle(over);
+    for (const { scroller } of this.#lanes.values()) scroller.follow();
   }
 
   /** Whether the text is the output, which is shown anyway. */
@@ -59,7 +55,7 @@ export class Said {
     this.#known = false;
     for (const lane of this.#lanes.values()) {
       lane.lane = new Lane();
-      lane.scroller.body.replaceChildren(lane.lane.root);
+      lane.scroller.hold(lane.lane);
       lane.section.root.hidden = true;
     }
   }

@@ -25,8 +25,10 @@ class Block {
   begin(turn: string, cut: boolean): void {
     if (this.turn === turn) return;
     this.turn = turn;
+    const { body } = this.scroller;
+    body.style.minHeight = `${body.offsetHeight}px`; // what is below stays where it is when a node begins again
     [this.#words, this.#log] = [new Lane(), new Lane()];
-    this.scroller.body.replaceChildren(this.#words.root, this.#log.root);
+    this.scroller.hold(this.#words, this.#log);
     if (cut) this.write("note", "(the beginning is not shown)\n");
   }
 
@@ -49,11 +51,12 @@ export class Streams implements Panel {
   /** Measures, writes, and only then scrolls: one layout for all that came at once. */
   update(picture: Picture, delta: Change | null): void {
     const heard = new Set(delta ? delta.text?.map(([unit]) => unit) : Object.keys(picture.streams));
-    const held = new Set([...heard].filter((unit) => this.#blocks.get(unit)?.scroller.scrolledUp));
+    for (const unit of heard) this.#block(unit).scroller.begin();
     if (delta) for (const [unit, turn, kind, text] of delta.text ?? []) this.#block(unit, turn).write(kind, text);
     else for (const [unit, stream] of Object.entries(picture.streams)) this.#writeAnew(unit, stream);
     this.#mark(picture);
-    for (const unit of heard) if (!held.has(unit)) this.#block(unit).scroller.toEnd();
+    for (const { scroller, status } of this.#blocks.values()) scroller.settle(status !== "RUNNING");
+    for (const { scroller } of this.#blocks.values()) scroller.follow();
   }
 
   /** Hides what a node says where it is told elsewhere; null: nothing is. */
