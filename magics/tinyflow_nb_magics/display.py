@@ -161,13 +161,11 @@ def picture_of(session: Session, run_id: str) -> dict[str, str]:
 
 
 def page_of(session: Session, run_id: str) -> str:
-    """The run as a page that needs nothing else. Raises UnknownRun."""
-    from tinyflow_nb_widgets import render_html
+    """The run as a page that needs nothing else, the chains below it too. Raises UnknownRun."""
+    from tinyflow_nb_magics.run_story import story_of
+    from tinyflow_nb_widgets.html import render_story
 
-    executor = session.executor
-    state = session.call(executor.state(run_id))
-    definition = session.call(executor.registry.get(state.definition_hash))
-    return render_html(definition, state, events=session.call(executor.recorded(run_id)))
+    return render_story(session.call(story_of(session.executor, run_id)))
 
 
 def refusal(error: TinyflowError) -> dict[str, Any]:

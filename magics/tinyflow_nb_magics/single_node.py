@@ -71,9 +71,22 @@ async def call_alone(
 async def prompt_in_run(executor: ChainExecutor, run_id: str, unit: str) -> Messages:
     """See `NodeView.prompt`."""
     state = await executor.state(run_id)
+    return await prompt_of(await plan_of(executor, state), state, unit)
+
+
+async def plan_of(executor: ChainExecutor, state: ChainState) -> Plan:
+    """What a run is rendered from.
+
+    Raises:
+        NotTrusted, DefinitionError: its code may not, or can't, be loaded here.
+    """
     name = state.chain.partition("@")[0]
-    definition = await executor.registry.vetting.passed(state.definition_hash, name, run_id)
-    plan = make_plan(definition, installed())
+    definition = await executor.registry.vetting.passed(state.definition_hash, name, state.id)
+    return make_plan(definition, installed())
+
+
+async def prompt_of(plan: Plan, state: ChainState, unit: str) -> Messages:
+    """See `NodeView.prompt`."""
     node = _known_node(plan, node_of(unit))
     waiting = [id for id in node.shape.reads if not state.nodes[id].status.terminal]
     if waiting:

@@ -6,15 +6,13 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from tinyflow_nb.model.trigger import node_of
-from tinyflow_nb_widgets.spans import Span, spans_of
 from tinyflow_nb_widgets.text import NODE_WORDS, duration, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
-    from tinyflow_nb.model.definition import ChainDefinition
-    from tinyflow_nb.model.events import Event
     from tinyflow_nb.model.state import ChainState
+    from tinyflow_nb_widgets.spans import Span
 
 _WORDS = {"wait": "waited", "run": "ran", "ask": "waited for an answer"}
 _MOST_ROWS = 200
@@ -23,9 +21,9 @@ _TICKS = 6
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 
 
-def render_timeline(definition: ChainDefinition, state: ChainState, events: Iterable[Event] = ()) -> str:
-    """A row for each unit, in the order they began; "" if nothing has begun."""
-    units = sorted(spans_of(definition, state, events).items(), key=lambda item: item[1][0]["began"])
+def render_timeline(found: Mapping[str, list[Span]], state: ChainState) -> str:
+    """A row for each unit with spans, in the order they began; "" if nothing has begun."""
+    units = sorted(found.items(), key=lambda item: item[1][0]["began"])
     if not units:
         return ""
     begin = min(state.created_at or units[0][1][0]["began"], units[0][1][0]["began"])

@@ -7,18 +7,15 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tinyflow_nb.language.veil import Veil, veiled
-from tinyflow_nb.model.events import EventType
+from tinyflow_nb.language.veil import veiled
 from tinyflow_nb.model.status import Status
-from tinyflow_nb_widgets.forms import answers
-from tinyflow_nb_widgets.gantt import render_timeline
-from tinyflow_nb_widgets.node_html import failure_html, nodes_html
-from tinyflow_nb_widgets.parts import answer_html, pre, section, text, value_html
-from tinyflow_nb_widgets.picture import elapsed, error_picture, run_picture
-from tinyflow_nb_widgets.streams import Streams
+from tinyflow_nb_widgets.parts import pre, text
+from tinyflow_nb_widgets.picture import elapsed, run_picture
+from tinyflow_nb_widgets.story import Reading, Room, Story
+from tinyflow_nb_widgets.story_html import answers_html, error_html, result_html, story_html, waiting_html
 from tinyflow_nb_widgets.styles import Scheme, graph_css, read
 from tinyflow_nb_widgets.svg import render_graph
-from tinyflow_nb_widgets.text import duration, printable, readable
+from tinyflow_nb_widgets.text import printable, readable
 
 if TYPE_CHECKING:
     from tinyflow_nb.model.definition import ChainDefinition
@@ -40,29 +37,27 @@ def render_html(
 ) -> str:  # fmt: skip
     """A whole page that needs nothing else, and may load and run nothing. `events` adds what happened, in
     order: when what ran, and the nodes' texts; `streams` gives these by unit, if the events are not known."""
-    veil = Veil(definition)
-    if state is not None:
-        state = veil.state(state)
-        streams = {unit: veil.text(said) for unit, said in (streams or {}).items()}
-    events = [veil.event(event) for event in events]
-    body = _graph(definition, state)
-    if state is not None:
-        said = {**_heard(events), **(streams or {})}
-        body += _error(definition, state) + _waiting(state) + _result(state) + _answers(definition, state)
-        body += _timing(definition, state, events) + nodes_html(definition, state, said)
-    body += _happened(events)
+    if state is None:
+        return _page(definition, f"<div class='tf-graph'>{render_graph(definition)}</div>")
+    return _page(definition, story_html(Reading(Story(definition, state, events), streams), Room()))
+
+
+def render_story(story: Story) -> str:
+    """The same of a run with all that is known of it, the chains below it too."""
+    return _page(story.definition, story_html(Reading(story), Room()))
+
+
+def _page(definition: ChainDefinition, body: str) -> str:
     title, note = text(definition.name), ""
     if definition.description:
         note = f"<p class='tf-note'>{text(definition.description)}</p>"
-    if state is not None:
-        note += f"<p class='tf-note'>run <code>{text(state.id)}</code> of {text(state.chain)}</p>"
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         "<meta name='color-scheme' content='light dark'>"
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'; "
         'img-src data:">'
-        f"<title>{title}</title><style>{graph_css()}{_page_css()}</style></head>"
+        f"<title>{title}</title><style>{graph_css()}{_page_css()}{read('print')}</style></head>"
         f"<body class='tf-body'><main class='tf tf-page'><h1>{title}</h1>{note}{body}</main></body></html>\n"
     )
 
@@ -80,8 +75,8 @@ def render_fragment(
     parts = ""
     if state is not None:
         state, streams = veiled(definition, state, streams)
-        parts = _error(definition, state) + _waiting(state) + _details(streams) + _result(state)
-        parts += _answers(definition, state) + _way_on(state)
+        parts = error_html(definition, state) + waiting_html(state) + _details(streams)
+        parts += result_html(state) + answers_html(definition, state) + _way_on(state)
     below = f"<div class='tf-below'>{parts}</div>" if parts else ""
     light, dark = _image(definition, state, "light"), _image(definition, state, "dark")
     return (
@@ -122,71 +117,9 @@ def render_text(definition: ChainDefinition, state: ChainState | None) -> str:
     return printable("\n".join(lines))
 
 
-def _graph(definition: ChainDefinition, state: ChainState | None) -> str:
-    return f"<div class='tf-graph'>{render_graph(definition, state)}</div>"
-
-
-def _error(definition: ChainDefinition, state: ChainState) -> str:
-    error = error_picture(definition, state)
-    if error is None:
-        return ""
-    where = " · ".join(filter(None, [
-        error["node"] and f"node {error['node']}", error["attempt"] and f"attempt {error['attempt']}",
-        error["line"] and f"line {error['line']}",
-    ]))  # fmt: skip
-    return section("Error", f"<p class='tf-note'>{text(where)}</p>{failure_html(error)}")
-
-
-def _waiting(state: ChainState) -> str:
-    return section("Waiting for an answer", "".join(
-        f"<p><b>{text(unit)}</b> {text((node.waiting_for or {}).get('message', ''))}</p>"
-        for unit, node in state.waiting().items()
-    ))  # fmt: skip
-
-
-def _result(state: ChainState) -> str:
-    done = state.status is Status.SUCCEEDED
-    return section("Result", value_html(state.result)) if done else ""
-
-
-def _answers(definition: ChainDefinition, state: ChainState) -> str:
-    return section("Answers", "".join(map(answer_html, answers(definition, state))))
-
-
 def _details(streams: Mapping[str, str]) -> str:
     return "".join(
         f"<details{' open' if len(said) <= _OPEN_UNTIL else ''}><summary>{text(unit)}</summary>"
         f"{pre(said)}</details>"
         for unit, said in streams.items()
     )
-
-
-def _heard(events: Sequence[Event]) -> dict[str, str]:
-    """The texts the nodes streamed, by unit."""
-    streams = Streams()
-    for event in events:
-        if event.type == EventType.NODE_OUTPUT:
-            streams.take(event)
-    return streams.texts()
-
-
-def _timing(definition: ChainDefinition, state: ChainState, events: Sequence[Event]) -> str:
-    whole = duration(state.finished_at - state.created_at) if state.finished_at else ""
-    return section(
-        f"Timeline{f', {whole} in all' if whole else ''}", render_timeline(definition, state, events)
-    )
-
-
-def _happened(events: Sequence[Event]) -> str:
-    told = [e for e in events if e.type != "node.output"]
-    if not told:
-        return ""
-    begin = told[0].at
-    rows = "".join(
-        f"<tr><td class='tf-number'>{e.seq}</td><td class='tf-number'>+{e.at - begin:.3f} s</td>"
-        f"<td>{text(e.type)}</td><td>{text(e.node)}</td></tr>"
-        for e in told
-    )
-    head = "<tr><th class='tf-number'>seq</th><th class='tf-number'>at</th><th>what</th><th>node</th></tr>"
-    title = f"what happened ({len(told)} events)"
-    return f"<details><summary>{title}</summary><table>{head}{rows}</table></details>"

@@ -19,9 +19,14 @@ def pre(words: str, kind: str = "") -> str:
     return f"<pre class='tf-pre {kind}'>{text(words)}</pre>"
 
 
-def section(title: str, body: str) -> str:
+def heading(title: str, level: int) -> str:
+    """The title is escaped already."""
+    return f"<h{min(level, 6)}>{title}</h{min(level, 6)}>"
+
+
+def section(title: str, body: str, level: int = 2) -> str:
     """ "" without a body."""
-    return f"<section><h2>{title}</h2>{body}</section>" if body else ""
+    return f"<section>{heading(title, level)}{body}</section>" if body else ""
 
 
 def folded(title: str, body: str, *, open: bool = False) -> str:

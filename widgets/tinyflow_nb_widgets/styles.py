@@ -25,13 +25,13 @@ def graph_css(scheme: Scheme = "auto") -> str:
         return f"{shared}svg.tf{dark}"
     system = f"svg.tf:root,body:not([data-jp-theme-light]) .tf{dark}"
     jupyter = f'body[data-jp-theme-light="false"] .tf{dark}'
-    return f"{shared}{jupyter}@media (prefers-color-scheme: dark){{{system}}}{read('contrast')}"
+    return f"{shared}{jupyter}@media screen and (prefers-color-scheme: dark){{{system}}}{read('contrast')}"
 
 
 @cache
 def live_css() -> str:
     """Everything the live view needs."""
-    return graph_css() + "".join(map(read, _LIVE))
+    return graph_css() + _firm(*_LIVE)
 
 
 def read(name: str) -> str:
@@ -42,4 +42,9 @@ def read(name: str) -> str:
 @cache
 def board_css() -> str:
     """What the boards need: the forms, and their own."""
-    return graph_css() + "".join(map(read, ("view", "forms", "board")))
+    return graph_css() + _firm("view", "forms", "board")
+
+
+def _firm(*names: str) -> str:
+    """Sheets that win over a notebook's own for the HTML of an output, whose rules name two classes."""
+    return "".join(map(read, names)).replace(".tf-live", ".tf-live.tf-live")

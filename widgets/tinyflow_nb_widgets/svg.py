@@ -44,16 +44,18 @@ def render_svg(
 
 
 def render_graph(
-    definition: ChainDefinition, state: ChainState | None = None, scheme: Scheme = "auto"
+    definition: ChainDefinition, state: ChainState | None = None, scheme: Scheme | None = "auto"
 ) -> str:
-    """The same picture without the excerpt, for a page that has the texts themselves."""
+    """The same picture without the excerpt, for a page that has the texts themselves; without a scheme
+    for one that has the styles, too."""
     return _draw(definition, state, [], times=True, scheme=scheme)
 
 
 def _draw(
     definition: ChainDefinition, state: ChainState | None, blocks: list[tuple[str, str]], times: bool,
-    scheme: Scheme = "auto",
+    scheme: Scheme | None = "auto",
 ) -> str:  # fmt: skip
+    style = f"<style>{escape(graph_css(scheme))}</style>" if scheme else ""
     graph = graph_picture(definition, layout(definition))
     over = times and state is not None and state.status.terminal
     width = max(graph["width"], _NARROWEST)
@@ -70,7 +72,7 @@ def _draw(
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tf" role="img" aria-label={_attr(label)} '
         f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
-        f'style="max-width:100%;height:auto"><style>{escape(graph_css(scheme))}</style>'
+        f'style="max-width:100%;height:auto">{style}'
         f'<rect class="tf-card" x=".5" y=".5" width="{width - 1:g}" height="{height - 1:g}" rx="10"/>'
         f"{head}{body}{words}</svg>"
     )
