@@ -2,13 +2,15 @@ import { html } from "./dom.ts";
 import { failure } from "./failure.ts";
 import type { Context, Panel } from "./panel.ts";
 import type { AnswerPicture, Change, Picture } from "./protocol.ts";
+import { reachable } from "./scroller.ts";
 import { asText, copyButton, shown } from "./value.ts";
 
 function answerRecord({ unit, who, at, fields }: AnswerPicture): HTMLElement {
   const when = at ? new Date(at * 1000) : null;
   return html("div", { class: "tf-answer" }, html("div", {}, html("b", {}, unit), ` answered by ${who || "somebody"}`,
     when && html("time", { datetime: when.toISOString() }, ` · ${when.toLocaleString([], { dateStyle: "medium", timeStyle: "medium" })}`)),
-    html("dl", {}, ...fields.flatMap(([label, text]) => [label && html("dt", {}, label), html("dd", {}, text)])));
+    reachable(html(fields.every(([label]) => label) ? "dl" : "div", { class: "tf-told" },
+      ...fields.flatMap(([label, text]) => [label && html("dt", {}, label), html(label ? "dd" : "div", {}, text)]))));
 }
 
 /** What went wrong, with the cell's line. */
@@ -49,7 +51,7 @@ export class Result implements Panel {
     if (delta && !delta.run) return;
     const done = run.status === "SUCCEEDED" && html("section", { class: "tf-result" },
       html("header", { class: "tf-blockhead" }, html("b", {}, "Result"), html("span", { class: "tf-space" }),
-        copyButton(() => asText(run.result), "the result")), html("div", { class: "tf-resultbody" }, shown(run.result)));
+        copyButton(() => asText(run.result), "the result")), reachable(html("div", { class: "tf-resultbody", role: "group", "aria-label": "Result" }, shown(run.result))));
     this.root.replaceChildren(...(done ? [done] : []));
   }
 }

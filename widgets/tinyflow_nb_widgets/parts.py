@@ -36,15 +36,17 @@ def folded(title: str, body: str, *, open: bool = False) -> str:
 
 def answer_html(answer: dict[str, Any]) -> str:
     """A quiet record of what `forms.answers` tells."""
+    fields = answer["fields"]
     said = "".join(
-        (f"<dt>{text(label)}</dt>" if label else "") + f"<dd>{text(told)}</dd>"
-        for label, told in answer["fields"]
+        f"<dt>{text(label)}</dt><dd>{text(told)}</dd>" if label else f"<div>{text(told)}</div>"
+        for label, told in fields
     )
+    tag = "dl" if all(label for label, _ in fields) else "div"
     when = f" · {moment_html(answer['at'])}" if answer["at"] else ""
     who = text(answer["who"] or "somebody")
     return (
         f"<div class='tf-answer'><p><b>{text(answer['unit'])}</b> "
-        f"<span class='tf-note'>answered by {who}{when}</span></p><dl>{said}</dl></div>"
+        f"<span class='tf-note'>answered by {who}{when}</span></p><{tag} class='tf-told'>{said}</{tag}></div>"
     )
 
 
