@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
+from tinyflow_nb.clock import ManualClock
 from tinyflow_nb.errors import StoreError
 from tinyflow_nb.model.commit import Commit, End, Reopen
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
+from tinyflow_nb.stores.redis.store import RENEWAL_SECONDS
 
 
 @pytest.mark.parametrize("forget", ["FUNCTION FLUSH", "SCRIPT FLUSH"])
@@ -124,6 +126,36 @@ async def test_a_restart_of_the_server_loses_nothing(bench, own_redis):
     assert [c.unit for c in (await later).claims] == ["b"]
     assert await executor.execute(bench.line, {"n": 2}, timeout=20) == 5
     assert (await store.state(run)).result == 4
+
+
+async def test_20_a_lease_that_ran_out_while_the_server_was_away_is_its_holders_for_a_while(
+    bench, own_redis, wait_until
+):
+    """Nobody could renew it: that is no death of a worker (SEMANTICS 18)."""
+    server = own_redis("--appendonly", "yes", "--appendfsync", "always")
+    clock = ManualClock(1000.0)
+    store = await bench.store(server.address, clock=clock)
+    (a,) = (await store.create(bench.new("r", lease=5.0), bench.shape)).claims
+    server.stop()
+    look = asyncio.ensure_future(store.due())
+    await wait_until(lambda: store._servers._since > 0)
+    server.start()
+    assert await look == []
+    clock.advance(5 + RENEWAL_SECONDS - 0.5)
+    assert await store.due() == []
+    assert store.renew([("r", "a", a.token)], 5.0) == []
+    clock.advance(5 + RENEWAL_SECONDS - 0.5)
+    assert await store.due() == []
+    clock.advance(1)
+    assert [(t.unit, t.kind) for t in await store.due()] == [("a", "lease")]
+
+
+async def test_20_an_expired_lease_is_anybodys_at_once_if_the_server_was_there(bench, address):
+    clock = ManualClock(1000.0)
+    store = await bench.store(address, clock=clock)
+    await store.create(bench.new("r", lease=5.0), bench.shape)
+    clock.advance(5.5)
+    assert [(t.unit, t.kind) for t in await store.due()] == [("a", "lease")]
 
 
 async def test_leases_are_renewed_over_a_connection_that_broke_and_a_server_that_forgot(bench, own_redis):

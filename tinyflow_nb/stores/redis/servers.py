@@ -40,6 +40,7 @@ class Servers:
         self._patience = patience
         self._since = 0.0
         """When the trouble began that is not over yet: all calls share one patience."""
+        self._restored_at = float("-inf")
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Raises StoreError."""
@@ -90,6 +91,10 @@ class Servers:
         """
         return self._do(key, command, 0, "")
 
+    def restored_within(self, seconds: float) -> bool:
+        """Whether they could not be reached some time in the last seconds."""
+        return asyncio.get_running_loop().time() - self._restored_at < seconds
+
     async def _do(self, key: str, command: tuple[Any, ...], again_at: int, script: str) -> Answer:
         until, pause = 0.0, 0.02
         while True:
@@ -100,7 +105,8 @@ class Servers:
                 except AskError as e:  # MOVED is one
                     channel = await self._places.follow(e)
                     answer = await self._exchange(channel, command, script, asking=True)
-                self._since = 0.0
+                if self._since:
+                    self._since, self._restored_at = 0.0, asyncio.get_running_loop().time()
                 return answer
             except ANSWERS as e:
                 trouble: Exception = e

@@ -43,6 +43,9 @@ BESIDE = (":ev", ":ch", ":big", ":q")
 LISTS = (
     "runs", "kids", "due", "deadlines", "between", "waiting", "done", "definitions", "monitor",
 )  # fmt: skip
+RENEWAL_SECONDS = 10.0
+"""Leases that ran out while the servers were away are left to their holders so long: these renew them
+every third of a lease, and are not dead."""
 CHUNKS_KEPT = 20_000
 BACKLOG_RUNS = 1_000
 AGAIN = 4
@@ -295,7 +298,8 @@ class RedisStore:
     async def due(
         self, older: float = 0.0, again: float = 10.0, limit: int = 100, tags: Sequence[str] = ()
     ) -> list[Trigger]:
-        args = (self._fixed_now(), older, again, limit, *lanes_of(tags))
+        grace = RENEWAL_SECONDS if self._servers.restored_within(RENEWAL_SECONDS) else 0.0
+        args = (self._fixed_now(), older, again, limit, grace, *lanes_of(tags))
         return self._triggers(await self._every_shard("due", "due", *args))
 
     async def deadlines(self, older: float = 0.0, again: float = 10.0) -> list[Trigger]:

@@ -1,7 +1,8 @@
 -- What is due in a shard in the lanes asked for, oldest first: triggers nobody claimed, timers, expired
 -- leases. Each is given again ARGV[3] seconds later if it is still so.
 -- KEYS[1] the shard's due list  ARGV[1] the time ('': this server's)  [2] seconds it is due for
--- [3] seconds until it is given again  [4] runs looked at in each lane, at most  [5...] lanes
+-- [3] seconds until it is given again  [4] runs looked at in each lane, at most  [5] seconds that an
+-- expired lease is left to its holder  [6...] lanes
 local shard = string.match(KEYS[1], '^(.*):due$')
 local now = tonumber(ARGV[1])
 if not now then
@@ -32,7 +33,7 @@ local function look(id, run, lane)
           tags = cjson.decode(redis.call('HGET', key, 'n:' .. string.match(name, '^[^%[]+')))[8]
         end
         if table.concat(tags, '+') == lane then
-          local due = leased and u.till or u.due or u.since
+          local due = leased and u.till + ARGV[5] or u.due or u.since
           if due <= limit then
             local kind = leased and 'lease' or (u.st == 3 or parked) and 'timeout' or u.due and 'retry' or 'run'
             found[#found + 1] = {id, run.gen, name, u.try or 0, kind, seconds(due), tags}
@@ -46,7 +47,7 @@ local function look(id, run, lane)
   return next_look
 end
 
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   local lane = ARGV[i]
   local list = lane == '' and KEYS[1] or KEYS[1] .. ':' .. lane
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', list, '-inf', seconds(limit), 'LIMIT', 0, ARGV[4])) do
