@@ -14,7 +14,7 @@ from tests.browser.conftest import OpenNotebook, Page
 
 pytestmark = pytest.mark.timeout(120)
 
-STREAMING = """%%tinyflow talk -i words=30
+STREAMING = """%%tinyflow talk -i words=60
 import asyncio
 from collections.abc import AsyncIterator
 
@@ -73,11 +73,11 @@ def test_the_graph_lives_and_tokens_come_one_by_one(open_notebook: OpenNotebook)
     page.until("seen.texts.at(-1)?.includes('word15')")
     page.screenshot("streaming")
     page.until_executed(2)
-    assert page.text(2) == "30"
+    assert page.text(2) == "60"
     assert statuses_in(page.last_picture()) == ["SUCCEEDED", "SUCCEEDED"]
     assert "speak RUNNING" in page.seen("statuses")
     texts = page.seen("texts")
-    assert len(texts) >= 8  # 30 words, 50 ms apart; a busy machine draws some together
+    assert len(texts) >= 8  # 60 words, 50 ms apart; a busy machine draws some together
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
     assert texts[-1].split() == [f"word{n}" for n in range(len(texts[-1].split()))]
 
@@ -98,7 +98,7 @@ def test_a_click_on_the_form_resumes_while_a_cell_is_busy(open_notebook: OpenNot
 
 
 def test_stop(open_notebook: OpenNotebook) -> None:
-    page = open_notebook("stop", [STREAMING.replace("words=30", "words=2000"), "await talk.last"])
+    page = open_notebook("stop", [STREAMING.replace("words=60", "words=2000"), "await talk.last"])
     page.run_all()
     page.until("seen.texts.at(-1)?.includes('word3 ')")
     page.page.get_by_role("button", name="Stop").click()
