@@ -167,7 +167,8 @@ def attempted() -> dict[str, list[dict[str, Any]]]:
 
     def span(kind: str, began: float, ended: float, attempt: int = 1, error: str = "") -> dict[str, Any]:
         times = {"began": 1000 + began, "ended": 1000 + ended}
-        return {"kind": kind, **times, "attempt": attempt, "round": 1, "error": error}
+        worker = "" if kind == "wait" else ("w1 gpu-1:214:5f0c", "w2 gpu-2:198:a91e")[attempt == 2]
+        return {"kind": kind, **times, "attempt": attempt, "round": 1, "error": error, "worker": worker}
 
     wrong = "ModelError: no valid Reply"
     return {

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tinyflow_nb.language.forms import form_fields
+from tinyflow_nb.language.veil import Veil
 from tinyflow_nb.model.definition import ChainDefinition
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.trigger import item_of, node_of
@@ -60,6 +61,7 @@ class RunTree:
     def __init__(self, definition: ChainDefinition, run_id: str, console: Console | None) -> None:
         self._title = f"{definition.name}  {run_id}"
         self._status = "RUNNING"
+        self._veil = Veil(definition)
         self._lines = {n.id: _Line(n.id) for n in definition.nodes}
         self._width = max((len(id) for id in self._lines), default=0)
         live = Live(get_renderable=self.render, console=console, refresh_per_second=12) if console else None
@@ -89,6 +91,7 @@ class RunTree:
             self._live.start()
 
     def apply(self, event: Event) -> None:
+        event = self._veil.event(event)
         if not event.node:
             self._status = {
                 EventType.CHAIN_SUSPENDED: "SUSPENDED",

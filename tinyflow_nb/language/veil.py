@@ -31,7 +31,11 @@ _ASKED = ("schema", "initial")
 class Veil:
     """Over one run; it remembers the secrets it has met."""
 
-    def __init__(self, definition: ChainDefinition) -> None:
+    def __init__(self, definition: ChainDefinition, above: Veil | None = None) -> None:
+        """
+        Args:
+            above: of the run that has started this one: what is secret there is so here.
+        """
         self._inputs: dict[str, Schema] = {
             i.name: i.json_schema for i in definition.inputs if may_hold_secrets(i.json_schema)
         }
@@ -41,20 +45,25 @@ class Veil:
         }  # fmt: skip
         self._each = {n.id for n in definition.nodes if n.each is not None}
         self._results = definition.results()
-        self._words: set[str] = set()
+        self._above = above
+        self._met: set[str] = set()
 
     @property
     def hides(self) -> bool:
         """Whether the chain has anything to hide."""
-        return bool(self._inputs or self._outputs)
+        return bool(self._inputs or self._outputs) or (self._above is not None and self._above.hides)
+
+    @property
+    def _words(self) -> set[str]:
+        return self._met | self._above._words if self._above is not None else self._met
 
     def state(self, state: ChainState) -> ChainState:
         """A copy without secrets; the state itself if there is nothing to hide."""
         if not self.hides:
             return state
         shown = copy.deepcopy(state)
-        for name, schema in self._inputs.items():
-            shown.inputs[name] = self._hidden(schema, shown.inputs.get(name))
+        for name in self._inputs.keys() & shown.inputs.keys():
+            shown.inputs[name] = self._hidden(self._inputs[name], shown.inputs[name])
         for unit in shown.units():
             unit.output = self._output(unit.id, unit.output)
         if len(self._results) == 1:
@@ -113,7 +122,7 @@ class Veil:
     def _hide(self, _: Path, secret: Any) -> str:
         text = secret if isinstance(secret, str) else json.dumps(secret)
         if len(text) >= _SHORTEST and text != DOTS:
-            self._words |= {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+            self._met |= {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
         return DOTS
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from tinyflow_nb.language.veil import Veil
 
 
 class Wire(Protocol):
@@ -17,8 +20,13 @@ class Wire(Protocol):
 class Below:
     """The wire of a view that is shown inside another one, under the unit that started its chain."""
 
-    def __init__(self, parent: Callable[[], Wire], unit: str) -> None:
+    def __init__(self, parent: Callable[[], Wire], unit: str, veil: Veil | None = None) -> None:
+        """
+        Args:
+            veil: of the view above.
+        """
         self._parent = parent
+        self.veil = veil
         self._unit = unit
         self.graph: dict[str, Any] = {}
         self.snapshot: dict[str, Any] = {}

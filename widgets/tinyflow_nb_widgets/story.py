@@ -38,12 +38,15 @@ class Story:
 class Reading:
     """A story without its secrets, read once for all its parts."""
 
-    def __init__(self, story: Story, texts: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, story: Story, texts: Mapping[str, str] | None = None, above: Veil | None = None
+    ) -> None:
         """
         Args:
             texts: by unit, what it said, if the events do not tell.
+            above: of the run that has started this one.
         """
-        veil = Veil(story.definition)
+        veil = self.veil = Veil(story.definition, above)
         self.definition = story.definition
         self.state = veil.state(story.state)
         self.events = [veil.event(event) for event in story.events]

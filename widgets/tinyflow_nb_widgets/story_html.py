@@ -36,14 +36,15 @@ def story_html(reading: Reading, room: Room, level: int = TOP) -> str:
         + _timing(reading, level)
     )  # fmt: skip
     room.used(told)
-    nodes = nodes_html(reading, room, level, lambda story, deeper: _below(story, room, deeper))
+    nodes = nodes_html(reading, room, level, lambda story, deeper: _below(reading, story, room, deeper))
     return told + nodes + room.used(_happened(reading.events))
 
 
-def _below(story: Story, room: Room, level: int) -> str:
-    run = run_picture(story.definition, story.state)
+def _below(above: Reading, story: Story, room: Room, level: int) -> str:
+    reading = Reading(story, above=above.veil)
+    run = run_picture(reading.definition, reading.state)
     head = " · ".join(filter(None, [run["word"], elapsed(run)]))
-    body = story_html(Reading(story), room, level)
+    body = story_html(reading, room, level)
     return (
         f"<details class='tf-chainbelow' data-status='{run['status']}'><summary>chain below: "
         f"<b>{text(story.definition.name)}</b> <span class='tf-hue'>{text(head)}</span></summary>"

@@ -71,7 +71,7 @@ class RunView:
         self._on_action = on_action
         self._on_question = on_question
         self._open_below = open_below
-        self._veil = Veil(definition)
+        self._veil = Veil(definition, wire.veil if wire is not None else None)
         self._below: dict[str, RunView] = {}
         self._nested = wire is not None
         self._state = self._veil.state(state) if state is not None else None
@@ -223,7 +223,7 @@ class RunView:
                     raise InvalidOperation(f"the run has no {unit}")
                 return found
             case "below" if self._open_below is not None:
-                view = self._open_below(unit, Below(lambda: self.widget, unit))
+                view = self._open_below(unit, Below(lambda: self.widget, unit, self._veil))
                 self._below[unit] = view
                 return {"graph": view.widget.graph, "snapshot": view.widget.snapshot}
             case _ if self._on_question is not None:
