@@ -29,6 +29,7 @@ MODULES = (
     "chains_and_runs",
     "figures",
     "nested",
+    "nested_ends",
     "registry",
 )
 
