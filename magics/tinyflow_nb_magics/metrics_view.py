@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _MOST = 20
 """Chains shown; the ones with the fewest runs are left out."""
-_CHART, _SPARK = (248, 72), (96, 22)
+_CHART, _SPARK = (216, 72), (96, 22)
 _COLUMNS = ("chain", "runs", "success", "p50", "p95", "tokens in", "tokens out", "ended")
 _OUTCOMES = ("SUCCEEDED", "FAILED", "CANCELLED")
 _STATUSES = (*_OUTCOMES, "SUSPENDED", "RUNNING", "READY")
@@ -126,16 +126,16 @@ class MetricsView:
             ended = f"{_percent(of.success_rate)} of {number(_settled(of))} succeeded"
         if of.seconds_p50 is not None:
             took = f"half up to {_seconds(of.seconds_p50)}, 95 % up to {_seconds(of.seconds_p95)}"
-        tokens = number(of.input_tokens + of.output_tokens)
-        if figures.tokens_of < figures.looked_at:
-            tokens += f" in the newest {number(figures.tokens_of)} runs"
         charts = [
             self._chart("Ended", ended, _ended(of), _legend(of), [_told_ended(s) for s in of.series], _whole),
             self._chart("Took", took, _took(of), _TOOK_KEYS, [_told_took(s) for s in of.series], _seconds),
-            self._chart(
-                "Tokens", tokens, _token_layers(of), _TOKEN_KEYS, [_told_tokens(s) for s in of.series], _whole
-            ),
         ]
+        if tokens := of.input_tokens + of.output_tokens:
+            told = number(tokens)
+            if figures.tokens_of < figures.looked_at:
+                told += f" in the newest {number(figures.tokens_of)} runs"
+            tips = [_told_tokens(s) for s in of.series]
+            charts.append(self._chart("Tokens", told, _token_layers(of), _TOKEN_KEYS, tips, _whole))
         if of.cost is not None:
             costs = [Layer(_COST, [s.cost or 0.0 for s in of.series])]
             tips = ["" if s.cost is None else _money(s.cost) for s in of.series]
@@ -193,7 +193,8 @@ def _html_row(name: str, of: ChainFigures) -> str:
     hue = "" if rate is None or rate >= 0.95 else "SUSPENDED" if rate >= 0.8 else "FAILED"
     statuses = ", ".join(f"{number(of.runs[s])} {s.lower()}" for s in _STATUSES if of.runs.get(s))
     took = f"half took up to {_seconds(of.seconds_p50)}, 95 % up to {_seconds(of.seconds_p95)}"
-    tokens = f"{number(of.input_tokens)} in, {number(of.output_tokens)} out"
+    tokens = of.input_tokens + of.output_tokens
+    read_and_written = f"{number(of.input_tokens)} in, {number(of.output_tokens)} out"
     cells = [
         f"<td class='tf-number'>{number(sum(of.runs.values()))}</td>",
         f"<td>{bars(f'{statuses}', _ended(of), _SPARK)}</td>",
@@ -201,8 +202,8 @@ def _html_row(name: str, of: ChainFigures) -> str:
         f"<td class='tf-number'>{_seconds(of.seconds_p50)}</td>",
         f"<td class='tf-number'>{_seconds(of.seconds_p95)}</td>",
         f"<td>{bars(took, _took(of), _SPARK) if of.seconds_p50 is not None else ''}</td>",
-        f"<td class='tf-number'>{number(of.input_tokens + of.output_tokens)}</td>",
-        f"<td>{bars(tokens, _token_layers(of), _SPARK) if of.input_tokens or of.output_tokens else ''}</td>",
+        f"<td class='tf-number'>{number(tokens) if tokens else ''}</td>",
+        f"<td>{bars(read_and_written, _token_layers(of), _SPARK) if tokens else ''}</td>",
     ]
     return f"<tr><th scope='row'>{escape(name)}</th>{''.join(cells)}</tr>"
 

@@ -60,7 +60,7 @@ export class Inbox {
     this.#records.add(key);
     const time = at == null ? "" : new Date(at * 1000).toLocaleTimeString();
     const line = html("div", { class: here ? "tf-record" : "tf-record tf-elsewhere", "data-run": run }, html("b", {}, name(chain)),
-      html("span", { class: "tf-unit" }, unit), html("span", { class: "tf-message" }, word), html("code", { class: "tf-run" }, run),
+      html("span", { class: "tf-unit" }, unit), html("span", { class: "tf-gist" }, word), html("code", { class: "tf-run" }, run),
       html("span", { class: "tf-age" }, time));
     const entry = this.#entries.get(key);
     const focused = entry?.root.contains(document.activeElement);
@@ -74,7 +74,7 @@ export class Inbox {
   #enter(form: WaitingForm): Entry {
     const when = html("span", { class: "tf-age" });
     const summary = html("summary", { class: "tf-entry", "data-status": "SUSPENDED" }, html("b", {}, name(form.chain)),
-      html("span", { class: "tf-unit" }, form.unit), html("span", { class: "tf-message" }, form.message),
+      html("span", { class: "tf-unit" }, form.unit), html("span", { class: "tf-gist" }, form.message),
       html("code", { class: "tf-run" }, form.run), when);
     const root = html("details", { "data-run": form.run, ontoggle: () => {
       if (root.open && root.children.length === 1) root.append(this.#form(form).root);

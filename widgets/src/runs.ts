@@ -20,10 +20,10 @@ class Line {
   readonly #note = html("td", { class: "tf-hint" });
 
   constructor({ id, chain, started_at }: RunRow, open: () => void) {
-    const started = started_at == null ? "" : new Date(started_at * 1000).toLocaleString();
+    const started = new Date((started_at ?? 0) * 1000);
     this.#open = html("button", { class: "tf-open", onclick: open }, id);
     this.root = html("tr", { "data-run": id }, html("td", {}, this.#open), html("td", { title: chain }, chain), this.#standing,
-      html("td", { class: "tf-number" }, started), this.#took, this.#note);
+      html("td", { class: "tf-number", title: started.toLocaleString() }, when(started)), this.#took, this.#note);
   }
 
   update(row: RunRow, marks: RunsPicture["marks"], now: number, open: boolean): void {
@@ -69,7 +69,7 @@ export class Runs {
       html("button", { onclick: () => this.#sort(at) }, title)));
     this.root = html("section", { "aria-label": "Runs" },
       html("header", { class: "tf-bar" }, html("b", { class: "tf-chain" }, "Runs"), this.#counts, html("span", { class: "tf-space" }), this.#chain),
-      html("div", { class: "tf-tablebox" }, html("table", {}, html("thead", {}, html("tr", {}, ...this.#head, html("th", { scope: "col" }, "note"))), this.#body)),
+      html("div", { class: "tf-tablebox" }, html("table", { class: "tf-runs" }, html("thead", {}, html("tr", {}, ...this.#head, html("th", { scope: "col" }, "note"))), this.#body)),
       html("footer", { class: "tf-pages" }, this.#where, html("span", { class: "tf-space" }), this.#newer, this.#older));
     this.#draw();
   }
@@ -215,6 +215,12 @@ export class Runs {
     this.#opened = { id, row, remove: () => view.remove() };
     this.#draw();
   }
+}
+
+/** Today the time is enough. */
+function when(at: Date): string {
+  if (at.toDateString() === new Date().toDateString()) return at.toLocaleTimeString();
+  return at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
 /** 12 345, as Python writes it. */
