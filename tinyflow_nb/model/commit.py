@@ -189,6 +189,12 @@ Step = (
     Settle | Start | Park | Answer | Delegate | ChildTold | ParentTold | ChildrenClosed | Again | Expand
     | NextRound | HandBack | End | Reopen
 )  # fmt: skip
+STEPS: dict[str, Any] = {
+    "settle": Settle, "start": Start, "park": Park, "answer": Answer, "again": Again, "expand": Expand,
+    "round": NextRound, "handback": HandBack, "end": End, "reopen": Reopen, "delegate": Delegate,
+    "child": ChildTold, "told": ParentTold, "closed": ChildrenClosed,
+}  # fmt: skip
+"""By kind, which is the first field of each."""
 
 
 class Commit(NamedTuple):

@@ -11,34 +11,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from tinyflow_nb.model.commit import (
-    Again,
-    Answer,
-    Arrival,
-    ChildrenClosed,
-    ChildTold,
-    Commit,
-    Delegate,
-    End,
-    Expand,
-    HandBack,
-    NewRun,
-    NextRound,
-    ParentTold,
-    Park,
-    Reopen,
-    Settle,
-    Start,
-    Step,
-)
+from tinyflow_nb.model.commit import STEPS, Arrival, ChildTold, Commit, NewRun, Settle, Step
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.stores.run_image import RunImage
-
-_STEPS: dict[str, Any] = {
-    "settle": Settle, "start": Start, "park": Park, "answer": Answer, "again": Again, "expand": Expand,
-    "round": NextRound, "handback": HandBack, "end": End, "reopen": Reopen, "delegate": Delegate,
-    "child": ChildTold, "told": ParentTold, "closed": ChildrenClosed,
-}  # fmt: skip
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
@@ -78,7 +53,7 @@ def replay(image: RunImage, row: str) -> None:
 
 
 def _step(fields: list[Any]) -> Step:
-    step = _STEPS[fields[0]](*fields)
+    step = STEPS[fields[0]](*fields)
     if type(step) is Settle:
         return step._replace(status=Status(step.status), arrivals=_arrivals(step.arrivals))
     if type(step) is Answer:
