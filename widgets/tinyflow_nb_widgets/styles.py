@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,8 @@ from typing import Literal
 _STATIC = Path(__file__).parent / "static"
 _LIVE = ("view", "stage", "forms", "details", "timeline", "story")
 """A sheet for each part of the live view, after the graph's own."""
+
+_ROOT = re.compile(r"\.tf(-live|-board)?(?![-\w])")
 
 Scheme = Literal["auto", "light", "dark"]
 
@@ -46,5 +49,5 @@ def board_css() -> str:
 
 
 def _firm(*names: str) -> str:
-    """Sheets that win over a notebook's own for the HTML of an output, whose rules name two classes."""
-    return "".join(map(read, names)).replace(".tf-live", ".tf-live.tf-live")
+    """Sheets that win over a notebook's own for an output's HTML: an id, though of nothing, weighs most."""
+    return _ROOT.sub(r":is(\g<0>,#tf)", "".join(map(read, names)))
