@@ -174,7 +174,7 @@ def test_a_form_is_answered_while_a_cell_is_busy(
     form.get_by_role("button", name="Send answer").click()
     over = "() => document.querySelector('.tf-live .tf-pill').dataset.status === 'SUCCEEDED'"
     if version in DEAF_WHILE_BUSY:
-        form.get_by_text("While a cell runs, the click may wait for its end.").wait_for()
+        form.get_by_text("While a cell runs, a click may wait for its end.").wait_for()
         page.screenshot(f"busy-{version}")
         assert page.page.locator(".tf-live .tf-pill").get_attribute("data-status") == "SUSPENDED"
         gate.touch()
@@ -188,16 +188,19 @@ def test_a_form_is_answered_while_a_cell_is_busy(
 
 
 def test_the_run_of_a_restarted_kernel_goes_on(open_on_kernel: OpenOnKernel, tmp_path: Path) -> None:
-    """Rule 42: no dead button: it names the command that brings the run back, live."""
+    """Rule 42: the view stands still and names the command that brings the run back, live."""
     page = open_on_kernel("restarted", [streaming(tmp_path / "never"), ""])
     page.run(1)
     page.until("seen.texts.at(-1)?.includes('word3 ')")
     run = shown_run(page)
     page.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    page.page.get_by_role("button", name="Stop").click()
     told = page.page.locator(".tf-live .tf-notice")
     told.get_by_text(f"The kernel is gone: %tinyflow attach {run} to continue.").wait_for()
+    page.page.locator(".tf-live.tf-gone").wait_for()
     page.screenshot("restarted")
+    page.page.get_by_role("button", name="Stop").click()
+    page.until("() => !document.querySelector('.tf-live .tf-button[aria-disabled]')")
+    assert "%tinyflow attach" in told.first.inner_text()
     page.run(0)
     page.rewrite(2, f"%tinyflow attach {run}")
     page.run(2)

@@ -102,6 +102,22 @@ for (const [how, send] of [
   });
 }
 
+test("a kernel that was restarted is told of before anything is clicked", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  let there = true;
+  const { follower, handlers, sent, changes } = follow(async () => { if (!there) throw new Error("Cannot send"); });
+  handlers.comm_live_update();
+  context.mock.timers.tick(1000);
+  await Promise.resolve();
+  assert.deepEqual([follower.gone, sent], ["", [{ type: "resync" }]]);
+  there = false;
+  handlers.comm_live_update();
+  context.mock.timers.tick(1000);
+  await new Promise(setImmediate);
+  assert.match(follower.gone, /kernel is gone: %tinyflow attach r1 to continue/);
+  assert.deepEqual(changes, [null]);
+});
+
 test("a kernel that is silent may be busy with a cell", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const { follower } = follow();

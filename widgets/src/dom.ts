@@ -8,7 +8,7 @@ function fill<E extends Element>(node: E, attributes: Attributes, children: Chil
     if (typeof value === "function") node.addEventListener(name.slice(2), value as (event: Event) => void);
     else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : String(value));
   }
-  node.append(...children.filter((child): child is Node | string => child != null && child !== false && child !== ""));
+  node.append(...children.filter((child): child is Node | string => !!child));
   return node;
 }
 
@@ -23,6 +23,11 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   tag: K, attributes: Attributes = {}, ...children: Child[]
 ): SVGElementTagNameMap[K] {
   return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+/** What a reader fills in or presses first. */
+export function firstControl(root: Element): HTMLElement | null {
+  return root.querySelector("input, textarea, select, button");
 }
 
 export function setText(node: Node, text: string): void {

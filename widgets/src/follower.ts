@@ -5,6 +5,7 @@ import type {
 
 const ACK_MS = 8000;
 const RESYNC_MS = 1000;
+const SETTLE_MS = 100; // a notebook that restarts its kernel first says so, then closes the wire
 
 /** What is told of a change; null says that all may be different. */
 export type Changed = (delta: Change | null) => void;
@@ -17,34 +18,35 @@ export function newId(): string {
 /** Follows a run: one snapshot, then numbered deltas; a gap in the numbers asks for a snapshot. */
 export class Follower {
   picture: Picture;
+  /** What to do if the kernel is gone; "" while it may be there. */
+  gone = "";
   readonly #model: Model;
   readonly #changed: Changed;
   #skew = 0;
   readonly #waiting = new Map<string, (answer: Ack | Reply) => void>();
   readonly #below = new Map<string, (message: FromKernel) => void>();
   #resyncAt = 0;
-  readonly #onTrait: () => void;
-  readonly #onMessage: (message: FromKernel) => void;
+  readonly #heard: [name: string, handler: (message: FromKernel) => void][] = [
+    ["change:snapshot", () => this.#take(this.#model.get("snapshot"))],
+    ["msg:custom", (message) => this.#receive(message)],
+    ["comm_live_update", () => void setTimeout(() => this.#send({ type: "resync" }), SETTLE_MS)],
+  ];
 
   constructor(model: Model, changed: Changed) {
     this.#model = model;
     this.#changed = changed;
     this.picture = structuredClone(model.get("snapshot"));
-    this.#onTrait = () => this.#take(model.get("snapshot"));
-    this.#onMessage = (message) => this.#receive(message);
   }
 
   /** `saved`: in the place of a saved picture. */
   start(saved = false): void {
-    this.#model.on("change:snapshot", this.#onTrait);
-    this.#model.on("msg:custom", this.#onMessage);
+    for (const [name, handler] of this.#heard) this.#model.on(name, handler);
     this.#changed(null);
-    this.#send({ type: saved ? "resync" : "rendered" }).catch(() => {}); // a dead kernel is told at the first click
+    void this.#send({ type: saved ? "resync" : "rendered" });
   }
 
   stop(): void {
-    this.#model.off("change:snapshot", this.#onTrait);
-    this.#model.off("msg:custom", this.#onMessage);
+    for (const [name, handler] of this.#heard) this.#model.off(name, handler);
   }
 
   /** The kernel's time, in seconds. */
@@ -53,16 +55,14 @@ export class Follower {
   }
 
   /** Asks Python to act. The same id again is the same wish. Always resolves, with an `ok`. */
-  async act(action: Action, id = newId()): Promise<Ack> {
-    const refused = (error: string): Ack => ({ type: "ack", id, ok: false, fields: {}, error });
-    return await this.#exchange(id, { type: "action", id, action }, refused);
+  act(action: Action, id = newId()): Promise<Ack> {
+    return this.#exchange(id, { type: "action", id, action });
   }
 
   /** Asks Python for what is too large, or too rarely looked at, to be in the picture. */
   async ask<T extends Question["type"]>(question: Question & { type: T }): Promise<{ answer?: Answers[T]; error: string }> {
     const id = newId();
-    const refused = (error: string): Reply => ({ type: "reply", id, ok: false, error, answer: null });
-    const { ok, answer, error } = await this.#exchange(id, { type: "ask", id, question }, refused);
+    const { ok, answer, error } = await this.#exchange<Reply>(id, { type: "ask", id, question });
     return ok ? { answer: answer as unknown as Answers[T], error } : { error };
   }
 
@@ -71,22 +71,23 @@ export class Follower {
     const traits = { graph, snapshot };
     return {
       get: ((name: "graph" | "snapshot") => traits[name]) as Model["get"],
-      on: (name: string, handler: (message: FromKernel) => void) => void (name === "msg:custom" && this.#below.set(unit, handler)),
-      off: (name: string) => void (name === "msg:custom" && this.#below.delete(unit)),
-      send: (content) => this.#send({ type: "below", unit, content }),
+      on: (name, handler) => void (name === "msg:custom" && this.#below.set(unit, handler)),
+      off: () => void this.#below.delete(unit),
+      send: async (content) => {
+        if (!(await this.#send({ type: "below", unit, content }))) throw this.gone;
+      },
     };
   }
 
-  async #exchange<A extends Ack | Reply>(id: string, content: ToKernel, refused: (error: string) => A): Promise<A> {
+  async #exchange<A extends Ack | Reply>(id: string, content: ToKernel): Promise<A> {
+    const refused = (error: string) => ({ id, ok: false, fields: {}, error }) as unknown as A;
     const answer = new Promise<A>((resolve) => {
-      const timer = setTimeout(() => resolve(refused(this.#silentMessage())), ACK_MS);
+      // An ipykernel before 7 hears a click only when no cell runs.
+      const timer = setTimeout(() => resolve(refused("No answer yet. While a cell runs, a click may wait for its end. "
+        + `If the kernel was restarted: ${this.#cure()}.`)), ACK_MS);
       this.#waiting.set(id, (said) => (clearTimeout(timer), resolve(said as A)));
     });
-    try {
-      await this.#send(content);
-    } catch {
-      this.#waiting.get(id)?.(refused(`The kernel is gone: ${this.#cure()}.`));
-    }
+    if (!(await this.#send(content))) this.#waiting.get(id)?.(refused(this.gone));
     const said = await answer;
     this.#waiting.delete(id);
     return said;
@@ -133,18 +134,19 @@ export class Follower {
   #resync(): void {
     if (Date.now() - this.#resyncAt < RESYNC_MS) return;
     this.#resyncAt = Date.now();
-    this.#send({ type: "resync" }).catch(() => {});
+    void this.#send({ type: "resync" });
   }
 
-  /** Rejects if the kernel is gone: a notebook may throw at once, or later. */
-  async #send(content: ToKernel): Promise<void> {
-    await this.#model.send(content);
-  }
-
-  /** An ipykernel before 7 hears a click only when no cell runs. */
-  #silentMessage(): string {
-    return "The kernel does not answer yet. While a cell runs, the click may wait for its end. "
-      + `If the kernel was restarted: ${this.#cure()}.`;
+  /** False if the kernel is gone: a notebook may throw at once, or later. */
+  async #send(content: ToKernel): Promise<boolean> {
+    try {
+      await this.#model.send(content);
+      return true;
+    } catch {
+      this.gone = `The kernel is gone: ${this.#cure()}.`;
+      this.#changed(null);
+      return false;
+    }
   }
 
   #cure(): string {

@@ -1,6 +1,6 @@
 import { WANTED, isPressed, sentence } from "./controls.ts";
 import type { Control } from "./controls.ts";
-import { html, setText } from "./dom.ts";
+import { firstControl, html, setText } from "./dom.ts";
 import { newId } from "./follower.ts";
 import { hasFields, makeControl } from "./groups.ts";
 import type { Ack, Json } from "./protocol.ts";
@@ -46,7 +46,7 @@ export class Form {
 
   focus(): void {
     this.root.scrollIntoView({ block: "nearest" });
-    this.root.querySelector<HTMLElement>("input, textarea, select, button")?.focus({ preventScroll: true });
+    firstControl(this.root)?.focus({ preventScroll: true });
   }
 
   #key(event: KeyboardEvent): void {

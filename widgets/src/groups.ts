@@ -1,7 +1,7 @@
 import { Attachment } from "./attachment.ts";
 import { Complaint, Leaf, WANTED, hint, optional, partId } from "./controls.ts";
 import type { Control, Spec } from "./controls.ts";
-import { html, setText } from "./dom.ts";
+import { firstControl, html, setText } from "./dom.ts";
 import type { Json } from "./protocol.ts";
 import { isObject, isRequired, properties, withoutNull } from "./schema.ts";
 import type { Path, Schema, Violation } from "./schema.ts";
@@ -127,7 +127,7 @@ class List implements Control {
 
   #add(): void {
     const row = this.#append(undefined);
-    row.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
+    firstControl(row)?.focus();
   }
 
   #append(value: Json | undefined): HTMLElement {
@@ -219,6 +219,6 @@ class Maybe implements Control {
       this.root.append(this.#inner.root);
     }
     if (this.#inner) this.#inner.root.hidden = !this.#given.checked;
-    if (focus && this.#given.checked) this.#inner!.root.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
+    if (focus && this.#given.checked) firstControl(this.#inner!.root)?.focus();
   }
 }

@@ -228,10 +228,8 @@ export type ToKernel =
 export interface Model {
   get(name: "graph"): GraphPicture;
   get(name: "snapshot"): Picture;
-  on(name: "change:snapshot", handler: () => void): void;
-  on(name: "msg:custom", handler: (message: FromKernel) => void): void;
-  off(name: "change:snapshot", handler: () => void): void;
-  off(name: "msg:custom", handler: (message: FromKernel) => void): void;
+  on(name: string, handler: (message: FromKernel) => void): void;
+  off(name: string, handler: (message: FromKernel) => void): void;
   send(content: ToKernel): void | Promise<void>;
 }
 

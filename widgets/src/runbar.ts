@@ -55,6 +55,8 @@ export class RunBar implements Panel {
     const [into, out] = run.tokens;
     setText(this.#tokens, run.tokens.length ? `${into} → ${out} tokens` : "");
     this.#context.announce(`${this.#context.graph.chain}: ${run.word}`);
+    const { gone } = this.#context.follower;
+    if (gone && !terminal && !below) setText(this.#notice, gone);
     this.#clock(run, now);
   }
 

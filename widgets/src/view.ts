@@ -119,18 +119,19 @@ export class View implements Context, Nested {
     const pending = this.#pending;
     this.#drawing = null;
     this.#pending = {};
-    const { picture } = this.follower;
+    const { picture, gone } = this.follower;
     const focused = this.root.contains(document.activeElement) && document.activeElement;
     for (const panel of this.#panels) panel.update(picture, pending, this.follower.now());
     if (focused && !(focused.isConnected && focused.checkVisibility())) this.#takeFocus(null); // what it was in has gone
     this.root.dataset.seq = String(picture.seq);
+    this.root.classList.toggle("tf-gone", !!gone);
     this.#drawnAt = performance.now();
     this.#cost = Math.min(this.#drawnAt - begun, 250);
   }
 
   #tick(): void {
-    const { picture } = this.follower;
-    if (picture.run.finished_at != null || !picture.run.started_at) return;
+    const { picture, gone } = this.follower;
+    if (gone || picture.run.finished_at != null || !picture.run.started_at) return;
     for (const panel of this.#panels) panel.tick?.(picture, this.follower.now());
   }
 }
