@@ -11,7 +11,18 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from tinyflow_nb.model.commit import STEPS, Arrival, ChildTold, Commit, NewRun, Settle, Step
+from tinyflow_nb.model.commit import (
+    STEPS,
+    Answer,
+    Arrival,
+    ChildTold,
+    Commit,
+    End,
+    Expand,
+    NewRun,
+    Settle,
+    Step,
+)
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.stores.run_image import RunImage
 
