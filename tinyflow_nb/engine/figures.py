@@ -151,12 +151,17 @@ async def _backlog(store: StateStore) -> Backlog:
     now = store.now()
     ready = sum(t.kind in ("run", "retry") and t.due <= now for t in triggers)
     timed = [t for t in triggers if t.kind in ("timeout", "deadline") or (t.kind == "retry" and t.due > now)]
-    counts = await store.count(COUNTED)
+    waiting = pages[-1]
+    suspended = sum(not run.parent for run in waiting.runs)
+    if waiting.next:
+        counts = await store.count(COUNTED)
+        counted = sum(runs for (_, status), runs in counts.by.items() if status is Status.SUSPENDED)
+        suspended = max(suspended, counted)
     return Backlog(
         ready=await store.backlog() if isinstance(store, DueIndex) else ready,
         running=sum(t.kind == "lease" for t in triggers),
-        suspended=sum(runs for (_, status), runs in counts.by.items() if status is Status.SUSPENDED),
+        suspended=suspended,
         timers=len(timed),
         overdue=sum(t.due <= now for t in timed),
-        complete=counts.complete and not any(page.next for page in pages),
+        complete=not any(page.next for page in pages),
     )

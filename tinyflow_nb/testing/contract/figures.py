@@ -110,6 +110,21 @@ async def test_the_backlog_tells_timers_that_are_set_and_those_that_are_overdue(
     assert (await watcher.metrics()).backlog == Backlog(suspended=2, timers=4, overdue=2)
 
 
+async def test_a_backlog_of_more_runs_than_are_looked_into_says_so(still: Any, wait_until: Any) -> None:
+    executor = await still.open()
+    asks = still.define(ASKS, "asks")
+    for n in range(3):
+        await executor.execute_async(asks, {"n": n})
+    await wait_until(lambda: three_wait(executor))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("tinyflow_nb.engine.figures.LOOKED_INTO", 2)
+        assert (await executor.metrics()).backlog == Backlog(suspended=3, complete=False)
+
+
+async def three_wait(executor: Any) -> bool:
+    return len(await executor.waiting()) == 3
+
+
 async def both_wait(executor: Any) -> bool:
     return len(await executor.waiting()) == 2
 
