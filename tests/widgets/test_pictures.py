@@ -17,6 +17,7 @@ from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import Status
 from tinyflow_nb_widgets import render_html, render_svg
 from tinyflow_nb_widgets.html import render_fragment, render_text
+from tinyflow_nb_widgets.svg import render_graph
 from tinyflow_nb_widgets.text import duration, shorten, width_of, wrap
 
 
@@ -154,6 +155,15 @@ def test_the_page_needs_no_script_and_nothing_from_elsewhere(make: SimpleNamespa
     assert "://" not in page.replace("http://www.w3.org/2000/svg", "")
     for told in ("We are sorry.", "node.started", "1.5 s", "1 m 03 s in all"):
         assert told in page
+
+
+def test_on_a_page_the_graph_has_no_frame_of_its_own_and_its_head_is_wide(make: SimpleNamespace) -> None:
+    """It stands in one: a small chain's was a box in a box."""
+    alone = make.chain([NodeDefinition(id="only")], [])
+    inside, by_itself = (ET.fromstring(made(alone)) for made in (render_graph, render_svg))
+    framed = [any(e.get("class") == "tf-card" for e in svg.iter()) for svg in (inside, by_itself)]
+    assert framed == [False, True]
+    assert float(inside.get("width", "0")) >= 700 > float(by_itself.get("width", "0"))
 
 
 def test_the_page_of_a_waiting_run_shows_its_question(make: SimpleNamespace) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _HEAD = 44.0
 _NARROWEST = 420.0
+_PAGE = 760.0
+"""At least as wide on a page of its own: the head stands over all of it."""
 _TEXT_LINES, _LINE = 4, 17.0
 _HEADS = {"right": "l-8-4v8z", "down": "l-4-8h8z"}
 """An arrow's head, from its tip."""
@@ -46,19 +48,20 @@ def render_svg(
 def render_graph(
     definition: ChainDefinition, state: ChainState | None = None, scheme: Scheme | None = "auto"
 ) -> str:
-    """The same picture without the excerpt, for a page that has the texts themselves; without a scheme
-    for one that has the styles, too."""
-    return _draw(definition, state, [], times=True, scheme=scheme)
+    """The same picture without the excerpt and the frame, for a page that has the texts and a frame itself;
+    without a scheme for one that has the styles, too."""
+    return _draw(definition, state, None, times=True, scheme=scheme)
 
 
 def _draw(
-    definition: ChainDefinition, state: ChainState | None, blocks: list[tuple[str, str]], times: bool,
+    definition: ChainDefinition, state: ChainState | None, blocks: list[tuple[str, str]] | None, times: bool,
     scheme: Scheme | None = "auto",
 ) -> str:  # fmt: skip
     style = f"<style>{escape(graph_css(scheme))}</style>" if scheme else ""
     graph = graph_picture(definition, layout(definition))
     over = times and state is not None and state.status.terminal
-    width = max(graph["width"], _NARROWEST)
+    framed = blocks is not None
+    width = max(graph["width"], _NARROWEST if framed else _PAGE)
     parts = [_edge(edge, state, _HEADS[graph["direction"]]) for edge in graph["edges"]]
     for node, drawn in zip(definition.nodes, graph["nodes"], strict=True):
         standing = node_picture(node, state.nodes.get(node.id) if state else None)
@@ -66,15 +69,16 @@ def _draw(
     run = run_picture(definition, state)
     left = round((width - graph["width"]) / 2, 1)
     body = f'<g transform="translate({left:g} {_HEAD:g})">{"".join(parts)}</g>'
-    words, height = _words(blocks, width, _HEAD + graph["height"])
+    words, height = _words(blocks or [], width, _HEAD + graph["height"])
     head = _head(definition, run, elapsed(run) if over else "", width) if state else _plain_head(definition)
     label = f"Chain {definition.name}: {run['word']}" if state else f"Chain {definition.name}"
+    plate = f'<rect class="tf-plate" width="{width:g}" height="{height:g}"/>'
+    frame = f'<rect class="tf-card" x=".5" y=".5" width="{width - 1:g}" height="{height - 1:g}" rx="10"/>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tf" role="img" aria-label={_attr(label)} '
         f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
         f'style="max-width:100%;height:auto">{style}'
-        f'<rect class="tf-card" x=".5" y=".5" width="{width - 1:g}" height="{height - 1:g}" rx="10"/>'
-        f"{head}{body}{words}</svg>"
+        f"{frame if framed else plate}{head}{body}{words}</svg>"
     )
 
 
