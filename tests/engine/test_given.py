@@ -44,6 +44,10 @@ def never() -> str:
 def fallback(maybe: str, never: str | None = None) -> dict:
     return {"maybe": maybe}
 
+@node(inputs={"doc": "winner"})
+def copied(doc: dict) -> dict:
+    return doc
+
 @node(join="any")
 def winner(pairs: list | None = None, never: str | None = None) -> dict:
     return {"pairs": pairs}
@@ -77,6 +81,7 @@ async def test_it_is_what_the_body_got() -> None:
     assert got("rounds") == {"n": 3, "seen": 2, "rounds": given("rounds")["rounds"]}
     assert given("rounds")["seen"] == 2
     assert given("fallback") == {"maybe": "nothing"}
+    assert given("copied") == {"doc": got("winner")}, "named once, as what it is"
     assert given("winner") == got("winner")
 
 

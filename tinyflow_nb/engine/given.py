@@ -70,7 +70,7 @@ class GivenValues:
         """
         node = self._definition.node(node_of(unit))
         found = [self._given(node, p, unit) for p in node.parameters if p.source != "context"]
-        named = {p.reference for p in node.parameters if p.source == "node"}
+        named = {p.reference for p in node.parameters if p.source in ("node", "expression")}
         edges = [e for e in self._definition.edges if e.target == node.id and e.kind != "handler"]
         others = [id for id in dict.fromkeys(e.source for e in edges) if id not in named]
         return found + [self._of_node(node, id, id) for id in others]
