@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tinyflow_nb.model.state import ChainState, RunCounts
     from tinyflow_nb_magics.session import Session
 
+MOST = 200
+"""Rows of a page of the live board, which is looked at every other second."""
 COUNT_AGAIN = 20
 """Times as long as counting took are the counts used."""
 
@@ -30,7 +32,7 @@ def runs_board(session: Session, chain: str, status: str, limit: int) -> LiveTab
 
     Args:
         chain: a name, name@version, or name@label: the version it stands for now.
-        limit: rows of a page.
+        limit: rows of the table, and of a page of the live board.
 
     Raises:
         UnknownChain: no version has the label.
@@ -51,7 +53,8 @@ class _Runs:
         """Models of the views that were opened, by run."""
 
     def table(self) -> Table:
-        picture = self.picture()
+        work = self._picture(self._session.executor, self._asked, "", self._limit)
+        picture = self._session.call(work)
         rows = [
             (row["id"], row["chain"], row["status"], moment(row["started_at"]), row["note"])
             for row in picture["rows"]
@@ -63,24 +66,29 @@ class _Runs:
         return Table(("run", "chain", "status", "started", ""), rows, "No runs.", more)
 
     def picture(self) -> dict[str, Any]:
-        return self._session.call(self._picture(self._session.executor, self._asked, ""))
+        return self._look(self._asked, "")
 
     def act(self, action: Action) -> dict[str, Any]:
         match action["type"]:
             case "look":
                 asked, opened = action.get("query") or self._asked, str(action.get("opened") or "")
-                work = self._picture(self._session.executor, asked, opened)
-                return {"ok": True, "picture": self._session.call(work)}
+                return {"ok": True, "picture": self._look(asked, opened)}
             case "open":
                 return {"ok": True, "model_id": self._opened(action["run"])}
             case other:
                 raise InvalidOperation(f"nothing here can {other}")
 
-    async def _picture(self, executor: ChainExecutor, query: Query, opened: str) -> dict[str, Any]:
+    def _look(self, asked: Query, opened: str) -> dict[str, Any]:
+        page = min(self._limit, MOST)
+        return self._session.call(self._picture(self._session.executor, asked, opened, page))
+
+    async def _picture(
+        self, executor: ChainExecutor, query: Query, opened: str, limit: int
+    ) -> dict[str, Any]:
         from tinyflow_nb_widgets.icons import MARKS
 
         chain = await _meant(executor, query["chain"])
-        read = partial(executor.runs, chain=chain, status=query["status"], limit=self._limit)
+        read = partial(executor.runs, chain=chain, status=query["status"], limit=limit)
         page = await read(cursor=query["cursor"])
         if query["cursor"] and not page.runs:  # they were forgotten meanwhile
             query = {**query, "cursor": ""}

@@ -21,7 +21,6 @@ def end(sure) -> str: return f"said {sure}"
 """
 PID = "import os\nprint(os.getpid())"
 SOON = "import tinyflow_nb_widgets.board as board\nboard.KEPT_SECONDS = 0.0"
-MIME = "application/vnd.jupyter.widget-view+json"
 
 
 def save(page: Page) -> None:
@@ -128,6 +127,8 @@ def test_a_restarted_kernel_is_told_and_an_empty_store_says_so(open_notebook: Op
     boards.get_by_text("No runs.").wait_for()
     assert page.text(3) == "No runs."
     page.screenshot("boards-empty")
-    page.page.evaluate("() => void jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    page.page.evaluate(f"() => void {kernel}.restart()")
     boards.locator(".tf-notice").get_by_text("run the cell again").first.wait_for()
     page.screenshot("boards-restarted")
+    page.until(f"() => {kernel}.status === 'idle'")

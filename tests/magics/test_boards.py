@@ -44,7 +44,7 @@ def test_a_board_is_a_table_and_a_place_in_the_file(notebook: Notebook, command:
     assert f"<code>%tinyflow {command}</code> looks again" in shown["text/html"]
 
 
-def test_runs_are_filtered_and_paged_over_the_whole_store(notebook: Notebook) -> None:
+def test_runs_are_filtered_and_paged_over_the_whole_store(notebook: Notebook, monkeypatch: Any) -> None:
     notebook.ok(SIX + "\n")
     for n in range(5):
         notebook.run(f"await six.start(n={n})")
@@ -52,6 +52,9 @@ def test_runs_are_filtered_and_paged_over_the_whole_store(notebook: Notebook) ->
     notebook.run("await ask.last")
     board = notebook.ok("%tinyflow runs -n 2").value
     assert repr(board).splitlines()[-1] == "The newest 2 of 6; -n 4 shows more."
+    monkeypatch.setattr("tinyflow_nb_magics.runs_board.MOST", 3)
+    many = notebook.ok("%tinyflow runs -n 5").value
+    assert (len(many.rows), len(look(many)["rows"])) == (5, 3), "what is looked at often stays small"
     newest = look(board)
     assert newest["counts"] == {"SUCCEEDED": 4, "FAILED": 1, "SUSPENDED": 1}
     assert (newest["total"], newest["complete"]) == (6, True)
