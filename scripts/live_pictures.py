@@ -27,6 +27,8 @@ from tinyflow_nb.model.definition import (  # noqa: E402
 from tinyflow_nb.model.state import ChainState, NodeState  # noqa: E402
 from tinyflow_nb.model.status import Status  # noqa: E402
 from tinyflow_nb_widgets.detail import unit_detail  # noqa: E402
+from tinyflow_nb_widgets.html import render_story  # noqa: E402
+from tinyflow_nb_widgets.story import Story  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 MODULE = ROOT / "widgets" / "tinyflow_nb_widgets" / "static" / "widget.js"
@@ -220,6 +222,26 @@ def told_pictures(browser: Any) -> None:
             page.close()
 
 
+def page_picture(browser: Any) -> None:
+    """The page of a run, a node with a chain below it opened."""
+    definition, state = triage_with_source(fails=False)
+    draft = state.nodes["draft"]
+    draft.child, draft.usage, draft.attempts = "doc_summary-51c00ab7d2", None, 1
+    below = chain("doc_summary", [("split", "code"), ("fold", "llm")], [("split", "fold")])
+    done_below = run(below, Status.SUCCEEDED, {"split": done("split", 0.4), "fold": done("fold", 8.1)})
+    done_below.result, done_below.finished_at = SAID, 1008.5
+    prompts = {"intent": [{"role": "user", "content": f"Classify this: {state.inputs['question']}"}]}
+    story = Story(definition, state, prompts=prompts, below={"draft": Story(below, done_below)})
+    page = browser.new_page(viewport={"width": 960, "height": 900})
+    page.set_content(render_story(story))
+    for folded in (".tf-unit:nth-of-type(3) > summary", ".tf-chainbelow > summary"):
+        page.locator(folded).first.click()
+    page.mouse.move(0, 0)
+    page.screenshot(path=PICTURES / "page.png", full_page=True, animations="disabled")
+    print("Drawn: docs/pictures/page.png")
+    page.close()
+
+
 SHOWN = {"live-running": (running, False), "live-suspended": (suspended, True), "live-100": (hundred, False)}
 
 
@@ -241,6 +263,7 @@ def main() -> None:
             page.locator(".tf-live").screenshot(path=PICTURES / f"{name}.png", animations="disabled")
             print(f"Drawn: docs/pictures/{name}.png")
         told_pictures(browser)
+        page_picture(browser)
         browser.close()
 
 

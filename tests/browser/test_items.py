@@ -246,7 +246,7 @@ def test_several_nodes_ask_and_two_tabs_answer_once(
     for tab in (page, other):
         tab.until("() => !document.querySelector('.tf-form[data-unit=sure]')")
         assert "sure answered by" in tab.page.locator(".tf-live .tf-answer").inner_text()
-    first, second = (tab.page.locator(".tf-live .tf-answer dd").inner_text() for tab in (page, other))
+    first, second = (tab.page.locator(".tf-live .tf-answer .tf-told").inner_text() for tab in (page, other))
     assert first == second == "yes"
 
     named_ = other.page.locator(".tf-form[data-unit=name]")

@@ -173,9 +173,9 @@ function reads({ name, source, value, known, note }: Reads): HTMLElement {
 }
 
 function attempts(spans: Span[]): HTMLElement {
-  const rows = spans.map(({ kind, began, ended, attempt, round, error }) => html("tr", {},
+  const rows = spans.map(({ kind, began, ended, attempt, round, error, worker }) => html("tr", {},
     html("td", {}, kind === "wait" ? "" : `attempt ${attempt}${round > 1 ? `, round ${round}` : ""}`), html("td", {}, KINDS[kind]),
     html("td", { class: "tf-number" }, ended === null ? "…" : duration(ended - began)),
-    html("td", { class: "tf-bad" }, error)));
+    html("td", { class: "tf-hint" }, worker), html("td", { class: "tf-bad" }, error)));
   return html("table", { class: "tf-plain" }, html("tbody", {}, ...rows));
 }

@@ -7,7 +7,7 @@ import { asText, copyButton, shown } from "./value.ts";
 
 function answerRecord({ unit, who, at, fields }: AnswerPicture): HTMLElement {
   const when = at ? new Date(at * 1000) : null;
-  return html("div", { class: "tf-answer" }, html("div", {}, html("b", {}, unit), ` answered by ${who || "somebody"}`,
+  return html("div", { class: "tf-answer" }, html("div", {}, html("b", {}, unit), ` answered by ${who}`,
     when && html("time", { datetime: when.toISOString() }, ` · ${when.toLocaleString([], { dateStyle: "medium", timeStyle: "medium" })}`)),
     reachable(html(fields.every(([label]) => label) ? "dl" : "div", { class: "tf-told" },
       ...fields.flatMap(([label, text]) => [label && html("dt", {}, label), html(label ? "dd" : "div", {}, text)]))));

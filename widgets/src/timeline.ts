@@ -6,7 +6,6 @@ import type { Change, Picture, Span, Time } from "./protocol.ts";
 import { duration } from "./text.ts";
 
 const MOST_ROWS = 200;
-const MOST_WORKERS = 12;
 const TICKS = 6;
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400];
 export const KINDS = { wait: "waited", run: "ran", ask: "waited for an answer" };
@@ -53,7 +52,7 @@ export class Timeline implements Panel {
     const end = Math.max(begin + 0.1, run.finished_at ?? now, ...units.map(([, of]) => of.at(-1)!.ended ?? 0));
     const workers = workersOf(units.flatMap(([, of]) => of));
     this.#who.hidden = workers.length < 2; // one needs no telling
-    setText(this.#who, workers.slice(0, MOST_WORKERS).join(" · "));
+    setText(this.#who, workers.join(" · "));
     this.#scale.replaceChildren(...ticks(end - begin));
     setText(this.#note, units.length > MOST_ROWS ? `the first ${MOST_ROWS} of ${units.length}` : units.length ? "" : "Nothing has begun yet.");
     const rows = units.slice(0, MOST_ROWS).map(([unit, of]) => this.#row(unit, of, nodes, begin, end, now));

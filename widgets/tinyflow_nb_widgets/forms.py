@@ -55,7 +55,7 @@ def answers(definition: ChainDefinition, state: ChainState) -> list[dict[str, An
         if unit.answered_by and unit.status is Status.SUCCEEDED:
             by, node = unit.answered_by, node_of(unit.id)
             fields = list(_fields("", schemas.get(node, {}), schemas.get(node, {}), unit.output))
-            found.append({"unit": unit.id, "node": node, "who": str(by.get("who") or ""),
+            found.append({"unit": unit.id, "node": node, "who": str(by.get("who") or "somebody"),
                           "at": by.get("at") or 0, "fields": fields[:_MOST_FIELDS]})  # fmt: skip
     return sorted(found, key=lambda a: a["at"])
 

@@ -43,10 +43,9 @@ def answer_html(answer: dict[str, Any]) -> str:
     )
     tag = "dl" if all(label for label, _ in fields) else "div"
     when = f" · {moment_html(answer['at'])}" if answer["at"] else ""
-    who = text(answer["who"] or "somebody")
     return (
         f"<div class='tf-answer'><p><b>{text(answer['unit'])}</b> "
-        f"<span class='tf-note'>answered by {who}{when}</span></p><{tag} class='tf-told'>{said}</{tag}></div>"
+        f"<span class='tf-note'>answered by {text(answer['who'])}{when}</span></p><{tag} class='tf-told'>{said}</{tag}></div>"
     )
 
 
