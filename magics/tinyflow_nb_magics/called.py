@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinyflow_nb.errors import UnknownRun
-from tinyflow_nb_magics.arguments import Arguments, no_more_words
+from tinyflow_nb.errors import UnknownChain, UnknownRun
+from tinyflow_nb_magics.arguments import Arguments, did_you_mean, no_more_words
 from tinyflow_nb_magics.chain_handle import ChainHandle
 from tinyflow_nb_magics.inputs import by_copy
 from tinyflow_nb_magics.magic_line import MagicError, Word
 from tinyflow_nb_magics.run_handle import RunHandle
 from tinyflow_nb_magics.session import Session
+
+if TYPE_CHECKING:
+    from tinyflow_nb.model.definition import ChainDefinition
 
 
 class Called(NamedTuple):
@@ -55,6 +58,21 @@ class Called(NamedTuple):
         bound = self.variables.get(name)
         return bound if isinstance(bound, ChainHandle) else None
 
+    @property
+    def handles(self) -> list[str]:
+        """The names this notebook has handles under."""
+        return [name for name in self.variables if self.handle(name)]
+
+    def published(self, reference: str) -> ChainDefinition:
+        """Raises UnknownChain, which knows this notebook's chains, too."""
+        try:
+            return self.session.call(self.session.executor.definition(reference))
+        except UnknownChain as error:
+            hint = did_you_mean(reference, self.handles)
+            raise UnknownChain(
+                f"no chain {reference!r} is published here; {hint}" if hint else str(error)
+            ) from None
+
     def run(self, word: str) -> RunHandle:
         """The run of an id, or the newest of a chain's name. Raises UnknownRun."""
         handle = self.handle(word)
@@ -64,7 +82,7 @@ class Called(NamedTuple):
             self.session.call(self.session.executor.state(word))
         except UnknownRun as error:
             page = self.session.call(self.session.executor.runs(limit=200))
-            known = [run.id for run in page.runs] + [n for n in self.variables if self.handle(n)]
+            known = [run.id for run in page.runs] + self.handles
             close = get_close_matches(word, known, 1)
             raise UnknownRun(
                 f"no run {word!r}; did you mean {close[0]!r}?" if close else str(error)

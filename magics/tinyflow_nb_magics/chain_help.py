@@ -6,6 +6,7 @@ import functools
 import inspect
 from base64 import b64encode
 from collections.abc import Callable
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinyflow_nb.language.form_schema import describe, without_null
@@ -34,7 +35,7 @@ def in_markdown(definition: ChainDefinition) -> str:
     """The same, and its graph. The words are in a block of code: none of them is markup."""
     from tinyflow_nb_widgets import render_svg
 
-    words = "\n".join(f"    {line}" for line in described(definition).splitlines())
+    words = indent(described(definition), "    ")
     image = b64encode(render_svg(definition).encode()).decode()
     return f"{words}\n\n![The chain's graph](data:image/svg+xml;base64,{image})\n"
 

@@ -12,7 +12,15 @@ from tinyflow_nb_magics.called import Called
 from tinyflow_nb_magics.chain_commands import CHAIN_COMMANDS
 from tinyflow_nb_magics.chain_handle import ChainHandle, seconds_of
 from tinyflow_nb_magics.connection import connection, examined
-from tinyflow_nb_magics.help import CHEAT_SHEET, COMMAND_FLAGS, COMMANDS, HELP, LONG_HELP, NOT_YET
+from tinyflow_nb_magics.help import (
+    CHEAT_SHEET,
+    COMMAND_FLAGS,
+    COMMANDS,
+    HELP,
+    LONG_HELP,
+    NOT_YET,
+    command_help,
+)
 from tinyflow_nb_magics.inbox import inbox
 from tinyflow_nb_magics.inputs import read_inputs, read_value
 from tinyflow_nb_magics.magic_line import MagicError, Word
@@ -49,8 +57,7 @@ def run_command(shell: Any, line: str) -> Any:
     flags = (*COMMAND_FLAGS.get(name, ()), HELP, LONG_HELP)
     arguments = read_arguments(rest, flags, f"%tinyflow {name}")
     if arguments.switches & {"-h", "--help"}:
-        takes, does = COMMANDS[name]
-        print(f"%tinyflow {name} {takes}".rstrip() + f"\n{does}")
+        print(command_help(name))
         return None
     return command(Called(get_session(), shell.user_ns, name, arguments))
 
@@ -78,7 +85,7 @@ def _run(called: Called) -> Any:
     name = called.word("a chain: NAME, or NAME@3 for a published version")
     handle = called.handle(name)
     if handle is None:
-        definition = called.session.call(called.session.executor.definition(name))
+        definition = called.published(name)
         reference = name if "@" in name else ""
         handle = ChainHandle(called.session, definition, reference=reference or name)
     inputs = read_inputs(handle.definition, called.arguments.pairs, called.variables)

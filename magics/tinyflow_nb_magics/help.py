@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tinyflow_nb_magics.arguments import Flag
 
 INPUT = Flag("-i", "pairs", "inputs; k=@name copies the notebook's variable, quotes are literal", "k=v")
@@ -23,13 +25,13 @@ CELL_FLAGS = (
 )
 
 COMMANDS = {
-    "connect": ("[ADDRESS] [--scheduler A]", "use another store, or say which; --execute its runs here, too"),
+    "connect": ("[ADDRESS] [--scheduler A]", "use another store, or say which"),
     "run": ("NAME[@N] -i k=v", "start a run of a cell's or a published chain"),
     "attach": ("ID", "show a run live, and go on with it here"),
     "show": ("ID | NAME[@N|@label]", "show a run or a chain; executes nothing"),
     "runs": ("[NAME] [--status S] [-n 20]", "the runs; each opens to its live view"),
     "waiting": ("", "the open forms of all runs, to be answered there"),
-    "metrics": ("", "how the runs have been doing: success, times, tokens, backlog"),
+    "metrics": ("", "success, times, tokens and backlog of the runs"),
     "resume": ("ID k=v ...", "answer a run; --node N if several nodes wait"),
     "stop": ("ID", "end a run"),
     "retry": ("ID", "go on with a failed or stopped run"),
@@ -43,8 +45,8 @@ COMMANDS = {
     "unpublish": ("NAME@N", "delete a version that nobody uses"),
     "export": ("NAME ... FILE", "write chains with all they call"),
     "import": ("FILE", "publish what export wrote, elsewhere"),
-    "trust": ("NAME | ID | FINGERPRINT [--yes]", "read who signed a chain and what it does, then trust it"),
-    "doctor": ("", "what is reachable, what lags or is missing, and what to do"),
+    "trust": ("NAME | ID | FINGERPRINT", "who signed a chain and what it does; --yes trusts it"),
+    "doctor": ("", "what is reachable, lags or is missing, and what to do"),
 }
 """Each with what it takes, and what it does."""
 
@@ -69,22 +71,47 @@ COMMAND_FLAGS = {
 
 NOT_YET = ("fork", "map")
 
+
+def _flags(flags: Iterable[Flag]) -> list[str]:
+    return [f"  {f'{flag.name} {flag.takes}':<16} {flag.help}" for flag in flags]
+
+
 CELL_HELP = "\n".join(
     [
         "%%tinyflow NAME [flags]",
         "The cell below is a chain: functions are its nodes, their parameters its edges and inputs.",
         "NAME is bound to its handle: await NAME.last, NAME.start(k=v), NAME.prompt(node, ...).",
         "",
-        *(f"  {f'{flag.name} {flag.takes}':<16} {flag.help}" for flag in CELL_FLAGS if flag is not LONG_HELP),
+        *_flags(flag for flag in CELL_FLAGS if flag is not LONG_HELP),
     ]
 )
 
-_SHEET = {"%%tinyflow NAME -i k=v": "define and run a chain in this cell; -h lists the flags"} | {
-    f"%tinyflow {name} {takes}".rstrip(): does for name, (takes, does) in COMMANDS.items()
-}
+
+def command_help(name: str) -> str:
+    """What `%tinyflow COMMAND -h` prints."""
+    takes, does = COMMANDS[name]
+    flags = _flags(COMMAND_FLAGS.get(name, ()))
+    return "\n".join([f"%tinyflow {name} {takes}".rstrip(), does, *([""] if flags else []), *flags])
+
+
+_RUNS = ("run", "attach", "show", "runs", "waiting", "metrics", "resume", "stop", "retry")
+_STORE = ("connect", "doctor")
+
+
+def _group(title: str, names: Iterable[str]) -> list[str]:
+    takes = [(f"{name} {COMMANDS[name][0]}".rstrip(), COMMANDS[name][1]) for name in names]
+    return ["", title, *(f"  {line:<33} {does}" for line, does in takes)]
+
+
 CHEAT_SHEET = "\n".join(
     [
-        *(f"{line:<43} {does}" for line, does in _SHEET.items()),
-        "ID is a run's id, @x for the id in the variable x, or a chain's NAME for its newest run here.",
+        "%%tinyflow NAME -i k=v              define and run a chain in this cell",
+        "%%tinyflow NAME -h                  its flags",
+        "%tinyflow COMMAND ...               as below; COMMAND -h lists its flags",
+        *_group("Runs", _RUNS),
+        *_group("Published chains", [name for name in COMMANDS if name not in (*_RUNS, *_STORE)]),
+        *_group("Where they are kept", _STORE),
+        "",
+        "ID is a run's id, @x for the id in the variable x, or a chain's NAME for its newest run.",
     ]
 )

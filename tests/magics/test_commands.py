@@ -10,7 +10,7 @@ import pytest
 from tests.magics.conftest import Notebook
 from tinyflow_nb import ChainDefinition, connect
 from tinyflow_nb.errors import ResumeError, SettingsError, StoreError, UnknownChain, UnknownRun
-from tinyflow_nb_magics.help import COMMANDS, NOT_YET
+from tinyflow_nb_magics.help import COMMAND_FLAGS, COMMANDS, NOT_YET
 from tinyflow_nb_magics.magic_line import MagicError
 from tinyflow_nb_magics.session import Session
 
@@ -37,14 +37,16 @@ def ask(notebook: Notebook) -> str:
 def test_alone_it_lists_every_command(notebook: Notebook, session: Session) -> None:
     for line in ("%tinyflow", "%tinyflow -h", "%tinyflow help"):
         sheet = notebook.ok(line).printed
-        assert all(f"%tinyflow {command}" in sheet for command in COMMANDS)
-        assert max(map(len, sheet.splitlines())) <= 110
+        assert {line.split()[0] for line in sheet.splitlines() if line.startswith("  ")} == set(COMMANDS)
+        assert max(map(len, sheet.splitlines())) < 90  # a cell's width
     assert not session.is_open
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(notebook: Notebook, session: Session, command: str) -> None:
-    assert notebook.ok(f"%tinyflow {command} -h").printed.startswith(f"%tinyflow {command}")
+    told = notebook.ok(f"%tinyflow {command} -h").printed
+    assert told.startswith(f"%tinyflow {command}")
+    assert all(f"  {flag.name} " in told for flag in COMMAND_FLAGS.get(command, ()))
     assert not session.is_open
 
 

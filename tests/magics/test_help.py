@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import pytest
 from IPython.core.oinspect import getdoc
 
 from tests.magics.conftest import Notebook
@@ -35,6 +36,50 @@ def test_a_question_mark_shows_inputs_and_graph(notebook: Notebook) -> None:
         "  intent  code  at once",
         "  reply   code  after intent",
     ]
+
+
+def test_a_question_mark_shows_the_graph_to_who_can_show_it(notebook: Notebook) -> None:
+    """Of a chain only; what is in its words is no markup."""
+    notebook.ok(CHAIN.replace("Sort a message.", "![x](y) <b>bold</b>"))
+    told = notebook.shell.object_inspect_mime("triage")["text/markdown"]
+    *words, graph = told.rstrip().split("\n\n")
+    assert words[0] == "    ![x](y) <b>bold</b>"
+    assert all(line.startswith("    ") for part in words for line in part.splitlines())
+    assert graph.startswith("![The chain's graph](data:image/svg+xml;base64,")
+    assert "text/markdown" not in notebook.shell.object_inspect_mime("print")
+    notebook.ok("%unload_ext tinyflow_nb")
+    assert "text/markdown" not in notebook.shell.object_inspect_mime("triage")
+    notebook.ok("%load_ext tinyflow_nb")
+
+
+@pytest.mark.parametrize(("line", "told"), [
+    ("%tinyflow run triag", "did you mean 'triage'?"),  # a cell's chain
+    ("%tinyflow run publishd", "did you mean 'published'?"),
+    ("%tinyflow show published@prd", "did you mean published@prod?"),
+    ("%tinyflow attach triag", "did you mean 'triage'?"),
+    ("%tinyflow run triage -i qestion=x", "did you mean 'question'?"),
+    ("%tinyflow run triage --dedline 3m", "did you mean --deadline?"),
+    ("triage.start(qestion='x')", "did you mean 'question'?"),
+    ("triage.call('intnt', question='x')", "did you mean 'intent'?"),
+    ("triage.last['intnt']", "did you mean 'intent'?"),
+    ("%%tinyflow other --bind triag\ndef a(): return 1", "did you mean 'triage'?"),
+])  # fmt: skip
+def test_what_is_nearly_a_name_is_guessed(notebook: Notebook, line: str, told: str) -> None:
+    notebook.ok("%%tinyflow published\ndef a(): return 1")
+    notebook.ok("%tinyflow publish published\n%tinyflow label published@1 prod\ndel published")
+    notebook.ok(CHAIN)
+    notebook.ok("await triage.start(question='x')")
+    assert told in notebook.run(line).told
+
+
+def test_node_names_are_offered_inside_quotes(notebook: Notebook) -> None:
+    notebook.ok(CHAIN.replace("def intent(question): return question",
+                              "@llm('m')\ndef intent(question): 'Sort: {{ question }}'"))  # fmt: skip
+    assert notebook.complete('triage.call("') == ['triage.call("intent', 'triage.call("reply']
+    assert notebook.complete("triage.prompt('") == ["triage.prompt('intent"]  # no other has a prompt
+    assert notebook.complete('triage.last["re') == ['triage.last["reply']
+    notebook.ok("other = dict(call=1)")
+    assert notebook.complete('other.call("') == []
 
 
 def test_the_signature_of_start_is_the_chains_inputs(notebook: Notebook) -> None:
