@@ -1,4 +1,4 @@
-"""In JupyterLab itself: no mouse, and what axe-core finds under Lab's own themes."""
+"""In JupyterLab and in Notebook 7 themselves: no mouse, and what axe-core finds under Lab's own themes."""
 
 from __future__ import annotations
 
@@ -7,55 +7,149 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import OpenNotebook
+from tests.browser.conftest import OpenNotebook, Page
 from tests.browser.test_lab import ASKING, look, statuses_in
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 
 AXE = Path(__file__).resolve().parents[2] / "widgets" / "node_modules" / "axe-core" / "axe.min.js"
-FOCUSED = "document.activeElement"
+SEEN = """() => {
+  const e = document.activeElement, style = getComputedStyle(e);
+  return e.matches(".tf-box") ? parseFloat(style.strokeWidth) > 2 : style.outlineStyle === "solid";
+}"""
+"""Whether what has the focus shows it."""
 
 
-def test_a_chain_is_run_and_answered_by_keyboard_alone(open_notebook: OpenNotebook) -> None:
-    page = open_notebook("keyboard", [ASKING, "await support_triage.last"])
-    keys = page.page.keyboard
+class Hands:
+    """A reader who has a keyboard alone."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.keys = page.page.keyboard
+
+    def focused(self, what: str) -> bool:
+        """Whether a selector fits what has the focus."""
+        found: bool = self._page.page.evaluate(f"document.activeElement.matches({what!r})")
+        return found
+
+    def go(self, key: str, what: str) -> None:
+        """Press a key until a selector fits; inside the view the focus is always to be seen."""
+        for _ in range(80):
+            if self.focused(what):
+                self._page.until(f"({SEEN})()")
+                return
+            self.keys.press(key)
+        pytest.fail(f"{key} does not come to {what}")
+
+    def says(self, what: str, text: str) -> None:
+        self._page.until(
+            "([what, text]) => document.querySelector(what)?.textContent.includes(text)", [what, text]
+        )
+
+
+def by_keyboard_alone(page: Page) -> None:
+    """The cell is run, its form answered wrongly, then rightly; a node, the timeline, the search, a board."""
+    hands = Hands(page)
+    keys = hands.keys
     page.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
     page.command("notebook:enter-command-mode")
     for _ in range(2):
         keys.press("Shift+Enter")
-    page.page.locator(".tf-form").wait_for()
-    for _ in range(60):
-        if page.page.evaluate(f"{FOCUSED}.closest('.tf-live [data-node]') !== null"):
-            break
-        keys.press("Shift+Tab")  # the cell below has the focus: back into the output
-    for _ in range(8):
-        if page.page.evaluate(f"{FOCUSED}.getAttribute('aria-label')?.includes('your turn') ?? false"):
-            break
-        keys.press("ArrowRight")
+    page.page.locator(".tf-place .tf-live .tf-form").wait_for()
+    hands.go("Shift+Tab", ".tf-live .tf-box")  # the cell below has the focus: back into the output
+    hands.go("ArrowRight", "[data-node=approval] .tf-box")
     keys.press("Enter")
-    assert page.page.evaluate(f"{FOCUSED}.textContent") == "Yes"
+    assert hands.focused("[data-field=approved] button"), "the form, at its first field"
+    keys.press("Control+Enter")
+    hands.says("[data-field=approved] .tf-problem", "Please fill this in.")
+    assert hands.focused("[data-field=approved] button")
     keys.press("Space")
-    keys.press("Tab")
-    keys.press("Tab")
-    keys.type("Dear Ada, ")
+    hands.go("Tab", ".tf-form textarea")
+    keys.type("Dear Ada, dd ")
     keys.press("Control+Enter")
     picture = page.last_picture()
     assert sorted(statuses_in(picture)) == ["SKIPPED", *["SUCCEEDED"] * 4]
-    assert "Dear Ada, " in picture["text/plain"]
+    assert "Dear Ada, dd " in picture["text/plain"]
+    page.until("document.activeElement.matches('.tf-live .tf-box')")  # the form has gone, the reader has not
+
+    hands.go("ArrowLeft", "[data-node=draft] .tf-box")
+    keys.press("Enter")
+    page.until("document.activeElement.matches('.tf-details')")
+    page.page.locator("[data-section=output]:not([hidden])").wait_for()
+    hands.go("Tab", "[data-section=output] summary")
+    keys.press("Enter")
+    assert not page.page.locator("[data-section=output] .tf-markdown").is_visible()
+    hands.go("Tab", "[data-section=source] summary")
+    keys.press("Escape")
+    assert hands.focused("[data-node=draft] .tf-box")
+
+    keys.press("/")
+    keys.type("reply")
+    hands.says(".tf-count", "1 of 1")
+    keys.press("Escape")
+    assert hands.focused("[data-node=reply] .tf-box")
+
+    hands.go("Shift+Tab", ".tf-toggle")
+    keys.press("Enter")
+    hands.go("Tab", ".tf-row")
+    keys.press("Enter")
+    page.until("document.activeElement.matches('.tf-details')")
+    keys.press("Escape")
+    assert hands.focused(".tf-row")
+    for key in ("a", "b", "d", "d", "m", "x"):
+        keys.press(key)  # the notebook's own commands: to add, to cut, to delete a cell
+
+    page.page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex = 2")
+    page.command("notebook:enter-command-mode")
+    keys.press("Shift+Enter")
+    board = ".tf-board"
+    page.page.locator(f"{board} tbody tr").nth(1).wait_for()
+    page.command("notebook:enter-command-mode")
+    hands.go("Shift+Tab", f"{board} button")
+    hands.go("Shift+Tab", f"{board} th button")
+    keys.press("Enter")
+    page.until("document.querySelectorAll('.tf-board th[aria-sort=ascending]').length === 1")
+    hands.go("Tab", f"{board} .tf-open")
+    keys.press("Enter")
+    page.page.locator(f"{board} .tf-opened .tf-live .tf-pill").wait_for()
+    cells = page.page.evaluate("jupyterapp.shell.currentWidget.content.widgets.length")
+    assert cells >= 3, "no key was taken for a command of the notebook"
+    assert page.page.evaluate("jupyterapp.shell.currentWidget.content.widgets[1].model.type") == "code"
 
 
-def test_axe_finds_nothing_serious_under_labs_themes(open_notebook: OpenNotebook) -> None:
+CELLS = [ASKING, "%tinyflow runs", "1"]
+
+
+def test_all_is_done_by_keyboard_alone_in_lab(open_notebook: OpenNotebook) -> None:
+    by_keyboard_alone(open_notebook("keyboard", CELLS))
+
+
+class TestInNotebook7:
+    @pytest.fixture
+    def server(self, notebook_server: tuple[str, Path]) -> tuple[str, Path]:
+        return notebook_server
+
+    def test_all_is_done_by_keyboard_alone(self, open_notebook: OpenNotebook) -> None:
+        by_keyboard_alone(open_notebook("keyboard7", CELLS))
+
+
+def test_axe_finds_nothing_under_labs_themes(open_notebook: OpenNotebook) -> None:
     if not AXE.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no axe-core here: make front-end")
-    page = open_notebook("axe", [ASKING])
+    page = open_notebook("axe", [ASKING, "%tinyflow waiting", "%tinyflow metrics"])
     page.run_all()
-    page.page.locator(".tf-form").wait_for()
+    page.page.locator(".tf-place .tf-live .tf-form").wait_for()
+    page.page.locator(".tf-board").wait_for()
+    page.page.locator(".tf-metrics").wait_for()
+    page.page.locator("[data-node=draft] .tf-box").focus()
+    page.page.keyboard.press("Enter")
+    page.page.locator("[data-section=source]:not([hidden])").wait_for()
     page.page.evaluate(AXE.read_text())
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         look(page, theme, theme.replace(" ", "-").lower())
-        found = page.page.evaluate("axe.run('.tf-live')")
+        found = page.page.evaluate("axe.run({include: [['.tf-live'], ['.tf-metrics']]})")
         assert found["passes"]
-        serious = [f for f in found["violations"] if f["impact"] in ("serious", "critical")]
-        assert [(f["id"], n["html"], n["failureSummary"]) for f in serious for n in f["nodes"]] == []
+        wrong = [(f["id"], n["html"], n["failureSummary"]) for f in found["violations"] for n in f["nodes"]]
+        assert wrong == []
     page.command("apputils:change-theme", {"theme": "JupyterLab Light"})
     page.until("() => document.body.dataset.jpThemeName === 'JupyterLab Light'")

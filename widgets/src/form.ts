@@ -41,7 +41,7 @@ export class Form {
       "aria-label": unit ? `${unit}: ${message}` : message,
       onsubmit: (event: SubmitEvent) => (event.preventDefault(), void this.#submit()),
       onkeydown: (event: KeyboardEvent) => this.#key(event) },
-      html("header", { class: "tf-ask" }, unit && html("b", {}, unit), html("span", {}, message)), this.#body, this.#problem);
+      html("div", { class: "tf-ask" }, unit && html("b", {}, unit), html("span", {}, message)), this.#body, this.#problem);
   }
 
   focus(): void {

@@ -19,10 +19,13 @@ export class Places<L extends Living> {
   readonly #placed = new Map<Element, L>();
   readonly #timer = setInterval(() => this.#look(), LOOK_MS);
   #hurryUntil = 0;
+  #focused: HTMLElement | null = null;
+  readonly #follow = ({ target }: Event): unknown => (this.#focused = target as HTMLElement);
 
   constructor(name: string, make: () => L) {
     this.#selector = `[data-tf-view="${CSS.escape(name)}"]`;
     this.#make = make;
+    addEventListener("focusin", this.#follow);
     this.hurry({ type: "moved" }); // there may be a place already
   }
 
@@ -41,6 +44,7 @@ export class Places<L extends Living> {
   close(): void {
     this.#hurryUntil = 0;
     clearInterval(this.#timer);
+    removeEventListener("focusin", this.#follow);
     for (const [living, timer] of this.#waiting) (clearTimeout(timer), living.close());
     for (const [place, living] of this.#placed) (living.close(), place.replaceChildren());
   }
@@ -67,9 +71,8 @@ export class Places<L extends Living> {
     clearTimeout(this.#waiting.get(living));
     this.#waiting.delete(living);
     this.#placed.set(place, living);
-    const focused = document.activeElement;
     place.replaceChildren(living.root);
     if (!known) living.start(true);
-    else if (focused instanceof HTMLElement && living.root.contains(focused)) focused.focus({ preventScroll: true });
+    else if (living.root.contains(this.#focused)) this.#focused!.focus({ preventScroll: true }); // which was lost with its place
   }
 }

@@ -35,7 +35,7 @@ export class RunBar implements Panel {
     this.#page.title = "Open as a page to keep or to send";
     const crumbs = context.trail.flatMap(({ name, show }) => [
       html("button", { class: "tf-crumb", onclick: show }, name), html("span", { class: "tf-hint", "aria-hidden": "true" }, "›")]);
-    this.root = html("header", { class: "tf-head" }, html("div", { class: "tf-bar" }, ...crumbs,
+    this.root = html("div", { class: "tf-head" }, html("div", { class: "tf-bar" }, ...crumbs,
       html("b", { class: "tf-chain", title: `${chain}\n${description}`.trim(), tabindex: "-1" }, chain), this.#runId, this.#copy,
       html("span", { class: "tf-space" }), this.#tokens, this.#pill, this.#stop, this.#retry, toggle, this.#page), this.#notice);
   }

@@ -24,7 +24,7 @@ export class Timeline implements Panel {
   constructor(context: Context) {
     this.#context = context;
     const key = Object.entries(KINDS).map(([kind, words]) => html("span", { class: "tf-swatch", "data-kind": kind }, words));
-    this.root = html("div", { class: "tf-timeline", hidden: true, role: "region", "aria-label": "Timeline" },
+    this.root = html("section", { class: "tf-timeline", hidden: true, "aria-label": "Timeline" },
       html("div", { class: "tf-legend" }, ...key, this.#note), this.#who, this.#scale, this.#rows);
   }
 
@@ -56,8 +56,9 @@ export class Timeline implements Panel {
     this.#scale.replaceChildren(...ticks(end - begin));
     setText(this.#note, units.length > MOST_ROWS ? `the first ${MOST_ROWS} of ${units.length}` : units.length ? "" : "Nothing has begun yet.");
     const rows = units.slice(0, MOST_ROWS).map(([unit, of]) => this.#row(unit, of, nodes, begin, end, now));
-    if (rows.length < this.#rows.childElementCount) this.#rows.replaceChildren();
-    rows.forEach((row, at) => row !== this.#rows.children[at] && this.#rows.insertBefore(row, this.#rows.children[at] ?? null));
+    const { children } = this.#rows;
+    if ([...children].some((row, at) => row !== rows[at])) this.#rows.replaceChildren();
+    this.#rows.append(...rows.slice(children.length));
   }
 
   #row(unit: string, spans: Span[], nodes: Picture["nodes"], begin: Time, end: Time, now: Time): HTMLElement {

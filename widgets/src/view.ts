@@ -53,7 +53,7 @@ export class View implements Context, Nested {
     const [graph, timeline] = [new Graph(this), new Timeline(this)];
     this.#panels = [new RunBar(this, graph.root, timeline), graph, timeline, this.#details, new Errors(this), this.#streams, this.#forms,
       new Answers(), new Result()];
-    this.root = html("div", { class: trail.length ? "tf tf-live tf-nested" : "tf tf-live", role: "region",
+    this.root = html("section", { class: trail.length ? "tf tf-live tf-nested" : "tf tf-live",
       "aria-label": [...trail.map(({ name }) => name), `Chain ${this.graph.chain}`].join(", "),
       "data-lm-suppress-shortcuts": "true" }, ...this.#panels.map((panel) => panel.root), this.#spoken);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
