@@ -87,7 +87,7 @@ def test_a_chain_tells_of_itself(open_notebook: OpenNotebook) -> None:
     shown.get_by_alt_text("The chain's graph").scroll_into_view_if_needed()
     page.screenshot("question-mark")
     sheet = page.text(3)
-    assert "%tinyflow attach ID" in sheet
+    assert "  attach ID " in sheet
     assert "define and run a chain in this cell" in sheet
 
     write(page, "support_triage.start(")

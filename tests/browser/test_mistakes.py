@@ -99,7 +99,7 @@ def test_a_failed_node_says_what_to_do(open_notebook: OpenNotebook, house: Endpo
         error.scroll_into_view_if_needed()
         page.screenshot(f"mistake-{failing.name}")
         if failing.name == "no_fit":
-            error.get_by_text("The model's answer").click()
+            error.locator("summary", has_text="The model's answer").click()
             assert error.locator("details[open] pre").inner_text() == "maybe"
 
 
