@@ -40,3 +40,8 @@ def test_the_committed_modules_are_what_the_sources_make(node: Path, static: Pat
     assert sorted(made) == ["board.js", "widget.js"]
     for name, text in made.items():
         assert text == (static / name).read_text(), f"{name} is stale: run make front-end and commit"
+
+
+def test_the_module_of_the_live_view_stays_small(static: Path) -> None:
+    """Every page that shows one loads it, and a notebook executed by nbconvert carries it."""
+    assert len((static / "widget.js").read_bytes()) < 60_000
