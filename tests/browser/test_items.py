@@ -247,7 +247,8 @@ def test_several_nodes_ask_and_two_tabs_answer_once(
         tab.until("() => !document.querySelector('.tf-form[data-unit=sure]')")
         assert "sure answered by" in tab.page.locator(".tf-live .tf-answer").inner_text()
     first, second = (tab.page.locator(".tf-live .tf-answer .tf-told").inner_text() for tab in (page, other))
-    assert first == second == "yes"
+    assert first == second
+    assert first in ("yes", "no"), "whichever click came first"
 
     named_ = other.page.locator(".tf-form[data-unit=name]")
     assert named_.locator("textarea").input_value() == "from first"  # filled in by `initial`
