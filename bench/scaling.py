@@ -22,6 +22,7 @@ from costs import emptied, own_redis
 from redis.asyncio import Redis
 
 from tinyflow_nb import ChainDefinition, connect
+from tinyflow_nb.schedulers.turns import LOOKERS
 
 LINE = 10
 SLOTS = 8
@@ -68,7 +69,7 @@ def forecast(node: Node, fleet: Fleet) -> Forecast:
     """The least of what each part can do: they work side by side, and no one waits for another's turn."""
     spent = node.worker_us + node.redis_us + node.client_us
     turn = node.seconds + (node.worker_us + node.redis_us) / 1e6
-    looking = fleet.workers * fleet.idle_us / fleet.redis / 1e6
+    looking = min(fleet.workers, LOOKERS) * fleet.idle_us / fleet.redis / 1e6
     limits = {
         "slots": fleet.workers * fleet.slots / turn,
         "workers": fleet.workers * 1e6 / node.worker_us,

@@ -41,11 +41,12 @@ def test_then_redis_is_the_limit_and_servers_lift_it(scaling: ModuleType) -> Non
     assert scaling.forecast(node, scaling.Fleet(8, slots=100, redis=5)) == (40_000, "workers")
 
 
-def test_workers_that_only_look_take_from_redis(scaling: ModuleType) -> None:
+def test_workers_that_only_look_take_from_redis_however_many_they_are(scaling: ModuleType) -> None:
     node = scaling.Node(worker_us=1.0, redis_us=100.0)
-    fleet = scaling.Fleet(100, slots=1_000, idle_us=2_500.0)
-    assert scaling.forecast(node, fleet) == (pytest.approx(7_500), "Redis")
-    assert scaling.forecast(node, fleet._replace(workers=1_000)) == (0, "Redis")
+    fleet = scaling.Fleet(1, slots=100_000, idle_us=2_500.0)
+    assert scaling.forecast(node, fleet) == (pytest.approx(9_975), "Redis")
+    assert scaling.forecast(node, fleet._replace(workers=100)) == (pytest.approx(9_950), "Redis")
+    assert scaling.forecast(node, fleet._replace(workers=1_000)) == (pytest.approx(9_950), "Redis")
 
 
 def test_processors_that_all_share(scaling: ModuleType) -> None:

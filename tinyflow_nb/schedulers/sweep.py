@@ -1,4 +1,4 @@
-"""The sweep: every worker with room looks at the store's due index every few seconds, so that lost
+"""The sweep: workers with room look at the store's due index every few seconds, so that lost
 wake-ups, timers, and the leases of dead workers are taken up, whosever run it is (SEMANTICS 27)."""
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from functools import partial
 
 from tinyflow_nb.errors import TinyflowError
 from tinyflow_nb.model.trigger import Trigger
-from tinyflow_nb.ports import MESSAGE_ID, DueIndex
+from tinyflow_nb.ports import MESSAGE_ID, DueIndex, Roster
+from tinyflow_nb.schedulers.turns import Turns
 
 log = logging.getLogger(__name__)
 
 EVERY = 2.0
-"""Seconds between two looks of one worker, about: workers do not keep step."""
+"""Seconds between two turns of one worker, about: workers do not keep step."""
 OLDER = 1.0
 """Seconds a wake-up is given to arrive."""
 AGAIN = 5.0
@@ -39,12 +40,20 @@ async def sweep(index: DueIndex, accept: Accept, room: Room, tags: Sequence[str]
         return await index.due(OLDER, AGAIN, 1 + await room() // SHARDS, tags)
 
     looks = (units, partial(index.deadlines, OLDER, AGAIN), partial(index.between, 0.0, AGAIN))
-    await asyncio.gather(*(_repeat(look, accept) for look in looks))
+    if not isinstance(index, Roster):
+        await asyncio.gather(*(_repeat(look, accept, lambda: True) for look in looks))
+        return
+    turns = Turns(index, tags)
+    await asyncio.gather(turns.keep_count(), *(_repeat(look, accept, turns.is_mine) for look in looks))
 
 
-async def _repeat(look: Callable[[], Awaitable[list[Trigger]]], accept: Accept) -> None:
+async def _repeat(
+    look: Callable[[], Awaitable[list[Trigger]]], accept: Accept, is_my_turn: Callable[[], bool]
+) -> None:
     while True:
         await asyncio.sleep(EVERY * random.uniform(0.5, 1.5))
+        if not is_my_turn():
+            continue
         try:
             while found := await look():
                 await bring(found, accept)
