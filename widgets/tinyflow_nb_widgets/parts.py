@@ -45,7 +45,8 @@ def answer_html(answer: dict[str, Any]) -> str:
     when = f" · {moment_html(answer['at'])}" if answer["at"] else ""
     return (
         f"<div class='tf-answer'><p><b>{text(answer['unit'])}</b> "
-        f"<span class='tf-note'>answered by {text(answer['who'])}{when}</span></p><{tag} class='tf-told'>{said}</{tag}></div>"
+        f"<span class='tf-note'>answered by {text(answer['who'])}{when}</span></p>"
+        f"<{tag} class='tf-told'>{said}</{tag}></div>"
     )
 
 
