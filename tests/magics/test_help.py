@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 from IPython.core.oinspect import getdoc
@@ -41,14 +42,15 @@ def test_a_question_mark_shows_inputs_and_graph(notebook: Notebook) -> None:
 def test_a_question_mark_shows_the_graph_to_who_can_show_it(notebook: Notebook) -> None:
     """Of a chain only; what is in its words is no markup."""
     notebook.ok(CHAIN.replace("Sort a message.", "![x](y) <b>bold</b>"))
-    told = notebook.shell.object_inspect_mime("triage")["text/markdown"]
+    inspected: Any = notebook.shell.object_inspect_mime
+    told = inspected("triage")["text/markdown"]
     *words, graph = told.rstrip().split("\n\n")
     assert words[0] == "    ![x](y) <b>bold</b>"
     assert all(line.startswith("    ") for part in words for line in part.splitlines())
     assert graph.startswith("![The chain's graph](data:image/svg+xml;base64,")
-    assert "text/markdown" not in notebook.shell.object_inspect_mime("print")
+    assert "text/markdown" not in inspected("print")
     notebook.ok("%unload_ext tinyflow_nb")
-    assert "text/markdown" not in notebook.shell.object_inspect_mime("triage")
+    assert "text/markdown" not in inspected("triage")
     notebook.ok("%load_ext tinyflow_nb")
 
 
