@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import sqrt
 from typing import TYPE_CHECKING, Literal
 
 from tinyflow_nb_widgets.crossings import order
@@ -171,7 +172,7 @@ class _Drawing:
         """To the next layer: more where edges go far to the side, so that none is steep."""
         far = max((abs(self.across[a] - self.across[b]) for a in row for b in self.grid.below[a]), default=0)
         least, part, most = _BETWEEN_LAYERS[self.direction]
-        return round(min(least + part * far**0.5, most))
+        return round(min(least + part * sqrt(far), most))
 
     def _point(self, along: float, across: float) -> tuple[float, float]:
         return (along, across) if self.direction == "right" else (across, along)
