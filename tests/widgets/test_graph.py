@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from types import SimpleNamespace
 from typing import Any
@@ -195,3 +196,21 @@ def test_a_question_mark_tells_what_the_drawing_means(make: SimpleNamespace, sho
     assert "stands in" not in told
     page.keyboard.press("?")
     assert guide.is_hidden()
+
+
+def test_a_graph_that_fits_has_no_tools_in_its_way(make: SimpleNamespace, show: Any) -> None:
+    """They come with the pointer; only a graph that is larger than its window has them always."""
+    page = show(make.suspended())
+    shown = "(e) => [e.classList.contains('tf-larger'), e.scrollHeight > e.clientHeight]"
+    for width in (1000, 700, 1300):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function("(w) => document.querySelector('.tf-live').offsetWidth > w - 60", arg=width)
+        assert page.locator(".tf-stage").evaluate(shown) == [False, False]
+
+
+def test_a_line_too_long_to_be_read_as_a_whole_is_shown_in_part(make: SimpleNamespace, show: Any) -> None:
+    nodes = [NodeDefinition(id=f"step_{i}") for i in range(30)]
+    edges = [Edge(source=a.id, target=b.id) for a, b in itertools.pairwise(nodes)]
+    page = show(None, make.chain(nodes, edges))
+    assert scale(page) == pytest.approx(0.75, abs=0.01)
+    assert page.locator(".tf-minimap").is_visible()

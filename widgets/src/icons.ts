@@ -14,9 +14,7 @@ export function mark(marks: Marks, status: Status): SVGGElement {
 
 /** The same, to stand in a line of text. */
 export function badge(marks: Marks, status: Status): SVGSVGElement {
-  const made = glyph(mark(marks, status));
-  made.setAttribute("class", "tf-badge");
-  return made;
+  return glyph(mark(marks, status));
 }
 
 /** A small drawing that says nothing to who can't see it: what it stands for is said beside it. */

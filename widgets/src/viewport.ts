@@ -104,8 +104,8 @@ export class Viewport {
 
   #fitting(): number {
     const { width, height } = this.#size;
-    return Math.max(SMALLEST, Math.min(1, (this.root.clientWidth - 1) / width,
-      (Math.max(this.#tallest(), this.root.clientHeight) - 1) / height)); // a reader may have made it taller
+    return Math.min(1, (this.root.offsetWidth - 1) / width,
+      (Math.max(this.#tallest(), parseFloat(this.root.style.height) || 0) - 1) / height); // a reader may have made it taller
   }
 
   #tallest(): number {
@@ -118,8 +118,9 @@ export class Viewport {
     if (offsetWidth === this.#width || offsetWidth === 0) return; // its height is the reader's; or not on the page yet
     this.#width = offsetWidth;
     const fitting = this.#fitting();
-    this.#show(fitting >= WHOLE || this.#overview ? fitting : Math.max(fitting, LEGIBLE));
-    this.root.style.height = `${Math.min(this.#tallest(), Math.ceil(this.#size.height * this.scale) + 1)}px`;
+    const scale = fitting >= WHOLE || this.#overview ? fitting : Math.max(fitting, LEGIBLE);
+    this.root.style.height = `${Math.min(this.#tallest(), Math.ceil(this.#size.height * scale) + 1)}px`;
+    this.#show(scale);
     if (this.#start) this.reveal(this.#start);
   }
 
