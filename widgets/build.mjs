@@ -10,4 +10,6 @@ await build({
   target: "es2022",
   charset: "utf8",
   legalComments: "none",
+  // Members of ours that are neither the browser's nor on the wire: a short name is enough for them.
+  mangleProps: /^(announce|complain|follower|leaveOut|overflows|reveal|scroller|settle|submitNow|wireBelow|writeAnew)$/,
 });

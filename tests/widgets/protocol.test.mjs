@@ -127,8 +127,8 @@ test("a kernel that is silent may be busy with a cell", async (context) => {
 });
 
 test("durations read as Python writes them", () => {
-  assert.deepEqual([-1, 0.44, 9.96, 59.6, 125, 3599.7, 3725].map(duration),
-    ["0.0 s", "0.4 s", "10 s", "1 m 00 s", "2 m 05 s", "1 h 00 m", "1 h 02 m"]);
+  assert.deepEqual([-1, 0.0041, 0.09949, 0.0996, 0.44, 9.96, 59.6, 125, 3599.7, 3725].map(duration),
+    ["0 ms", "4 ms", "99 ms", "0.1 s", "0.4 s", "10 s", "1 m 00 s", "2 m 05 s", "1 h 00 m", "1 h 02 m"]);
 });
 
 test("a question is answered by its id, with an answer or why there is none", async () => {

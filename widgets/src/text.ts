@@ -1,8 +1,9 @@
 import type { Time } from "./protocol.ts";
 
-/** 0.4 s, 12 s, 2 m 05 s, 1 h 02 m: as Python writes it. */
+/** 8 ms, 0.4 s, 12 s, 2 m 05 s, 1 h 02 m: as Python writes it. */
 export function duration(seconds: number): string {
   const s = Math.max(seconds, 0);
+  if (s < 0.0995) return `${Math.round(s * 1000)} ms`;
   if (s < 9.95) return `${s.toFixed(1)} s`;
   const whole = Math.round(s);
   const two = (n: number) => String(n).padStart(2, "0");

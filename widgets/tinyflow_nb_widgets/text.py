@@ -78,8 +78,10 @@ def wrap(text: str, room: float, size: float, lines: int) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `2 m 05 s`, `1 h 02 m`."""
+    """`8 ms`, `0.4 s`, `12 s`, `2 m 05 s`, `1 h 02 m`."""
     seconds = max(seconds, 0.0)
+    if seconds < 0.0995:
+        return f"{round(seconds * 1000)} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
