@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tinyflow_nb.errors import InvalidOperation, UnknownRun
+from tinyflow_nb.language.words import did_you_mean
 from tinyflow_nb.model.reference import Reference
 from tinyflow_nb.model.state import RunSummary
 from tinyflow_nb_magics.boards import Action, LiveTable
@@ -63,7 +64,14 @@ class _Runs:
         count = picture["counts"].get(status, 0) if status else picture["total"]
         of = f"{number(count)}{'' if picture['complete'] else '+'}"
         more = f"The newest {len(rows)} of {of}; -n {2 * self._limit} shows more." if picture["next"] else ""
-        return Table(("run", "chain", "status", "started", ""), rows, "No runs.", more)
+        return Table(("run", "chain", "status", "started", ""), rows, self._none(picture["chains"]), more)
+
+    def _none(self, chains: list[tuple[str, str]]) -> str:
+        chain = self._asked["chain"]
+        if not chain:
+            return "No runs."
+        near = did_you_mean(chain, [name for name, _ in chains if name != chain])
+        return f"No runs of {chain}; {near}" if near else f"No runs of {chain}."
 
     def picture(self) -> dict[str, Any]:
         return self._look(self._asked, "")

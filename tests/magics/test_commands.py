@@ -96,6 +96,8 @@ def test_runs_and_waiting(notebook: Notebook, ask: str) -> None:
     assert runs.rows[1][4] == "waits for an answer"
     assert [row[0] for row in notebook.ok("%tinyflow runs other").value.rows] == [notebook["other"].last.id]
     assert [row[0] for row in notebook.ok("%tinyflow runs --status suspended -n 5").value.rows] == [ask]
+    assert repr(notebook.ok("%tinyflow runs othr").value) == "No runs of othr; did you mean 'other'?"
+    assert repr(notebook.ok("%tinyflow runs elsewhere").value) == "No runs of elsewhere."
     newest = notebook.ok("%tinyflow runs -n 1").value
     assert repr(newest).splitlines()[-1] == "The newest 1 of 2; -n 2 shows more."
     assert len(newest.rows) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -257,6 +258,11 @@ async def test_rule_34_an_invalid_answer_does_not_go_to_the_next_model(llm_call:
             llm_call("x", Order, models=["fake", "other"], reasks=0)
         )
     assert other.asked == []
+
+
+async def test_an_answer_that_is_none_of_the_choices_names_them(llm_call: MakeCall) -> None:
+    with pytest.raises(ModelError, match=re.escape("gave no valid Literal['refund', 'bug']: ")):
+        await node(fake=Model("praise")).execute(llm_call("x", Literal["refund", "bug"], reasks=0))
 
 
 async def test_settings_reach_the_model(llm_call: MakeCall) -> None:

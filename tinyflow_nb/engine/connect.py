@@ -120,7 +120,9 @@ def open_store(address: str, clock: Clock, retention: float) -> Store:
         from tinyflow_nb.stores.redis import RedisStore
 
         return RedisStore(address, clock, retention=retention)
-    raise SettingsError(f"{address!r} is no store's address; try sqlite:///runs.db or memory://")
+    raise SettingsError(
+        f"{address!r} is no store's address; try sqlite:///runs.db, memory:// or redis://HOST:6379/0"
+    )
 
 
 def open_scheduler(

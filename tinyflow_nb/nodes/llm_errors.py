@@ -45,11 +45,13 @@ def explained(
         case OutputTokenLimitExceeded():
             return ModelError(f"{name} reached its token limit within the answer: raise max_tokens", answer)
     reason = _invalid(error)
-    wanted = (
-        "answer" if question_type in (None, str) else getattr(question_type, "__name__", str(question_type))
-    )
+    wanted = "answer" if question_type in (None, str) else _named(question_type)
     quoted = f"; it said: {_quote(answer)}" if answer else ""
     return ModelError(_clean(f"{name} gave no valid {wanted}: {reason}{quoted}"), answer)
+
+
+def _named(type_: Any) -> str:
+    return type_.__name__ if isinstance(type_, type) else str(type_).replace("typing.", "")
 
 
 def _refusal(error: ModelAPIError, client: Client) -> str:
