@@ -10,7 +10,8 @@ from tinyflow_nb.errors import DefinitionError, InputError, InvalidOperation, Pr
 from tinyflow_nb_magics import notebook
 from tinyflow_nb_magics.cell_errors import CellDefinitionError
 from tinyflow_nb_magics.chain_help import described, with_inputs
-from tinyflow_nb_magics.run_handle import RunHandle, one_mapping
+from tinyflow_nb_magics.mappings import one_mapping
+from tinyflow_nb_magics.run_handle import RunHandle
 from tinyflow_nb_magics.session import Session
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import item_of, node_of
+from tinyflow_nb_magics.mappings import one_mapping
 from tinyflow_nb_magics.session import Session
 
 if TYPE_CHECKING:
@@ -106,8 +107,6 @@ class NodeView:
         Raises:
             ResumeError: it does not wait, or the answer does not fit; nothing changed.
         """
-        from tinyflow_nb_magics.run_handle import one_mapping
-
         self._session.resume(self._run_id, one_mapping(answer, fields), node=self.unit)
 
     def __repr__(self) -> str:

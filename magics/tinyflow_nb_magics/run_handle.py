@@ -13,6 +13,7 @@ from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import item_of, node_of
 from tinyflow_nb_magics.arguments import did_you_mean
 from tinyflow_nb_magics.display import page_of, picture_of, show_run
+from tinyflow_nb_magics.mappings import one_mapping
 from tinyflow_nb_magics.node_view import NodeView
 from tinyflow_nb_magics.session import Session
 
@@ -214,14 +215,3 @@ class RunHandle:
 
     def _ipython_display_(self) -> None:
         show_run(self._session, self.id)
-
-
-def one_mapping(positional: Any, keywords: dict[str, Any]) -> Any:
-    """Values given as one positional argument or by keyword; None if neither.
-
-    Raises:
-        InvalidOperation: both were given.
-    """
-    if positional is not None and keywords:
-        raise InvalidOperation("give the values by keyword or as one dict, not both")
-    return keywords or positional
