@@ -1,4 +1,4 @@
-"""In JupyterLab and in Notebook 7 themselves: no mouse, and what axe-core finds under Lab's own themes."""
+"""In JupyterLab itself: no mouse, and what axe-core finds under Lab's own themes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Hands:
                 self._page.until(f"({SEEN})()")
                 return
             self.keys.press(key)
-        pytest.fail(f"{key} does not come to {what}")
+        here = self._page.page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+        pytest.fail(f"{key} does not come to {what}, but to {here}")
 
     def says(self, what: str, text: str) -> None:
         self._page.until(
@@ -103,12 +104,12 @@ def by_keyboard_alone(page: Page) -> None:
     page.command("notebook:enter-command-mode")
     keys.press("Shift+Enter")
     board = ".tf-board"
-    page.page.locator(f"{board} tbody tr").nth(1).wait_for()
+    page.page.locator(f"{board} tbody tr").first.wait_for()
     page.command("notebook:enter-command-mode")
     hands.go("Shift+Tab", f"{board} button")
     hands.go("Shift+Tab", f"{board} th button")
     keys.press("Enter")
-    page.until("document.querySelectorAll('.tf-board th[aria-sort=ascending]').length === 1")
+    page.until("document.activeElement.closest('.tf-board th').matches('[aria-sort$=scending]')")
     hands.go("Tab", f"{board} .tf-open")
     keys.press("Enter")
     page.page.locator(f"{board} .tf-opened .tf-live .tf-pill").wait_for()
@@ -117,20 +118,8 @@ def by_keyboard_alone(page: Page) -> None:
     assert page.page.evaluate("jupyterapp.shell.currentWidget.content.widgets[1].model.type") == "code"
 
 
-CELLS = [ASKING, "%tinyflow runs", "1"]
-
-
-def test_all_is_done_by_keyboard_alone_in_lab(open_notebook: OpenNotebook) -> None:
-    by_keyboard_alone(open_notebook("keyboard", CELLS))
-
-
-class TestInNotebook7:
-    @pytest.fixture
-    def server(self, notebook_server: tuple[str, Path]) -> tuple[str, Path]:
-        return notebook_server
-
-    def test_all_is_done_by_keyboard_alone(self, open_notebook: OpenNotebook) -> None:
-        by_keyboard_alone(open_notebook("keyboard7", CELLS))
+def test_all_is_done_by_keyboard_alone(open_notebook: OpenNotebook) -> None:
+    by_keyboard_alone(open_notebook("keyboard", [ASKING, "%tinyflow runs", "1"]))
 
 
 def test_axe_finds_nothing_under_labs_themes(open_notebook: OpenNotebook) -> None:
