@@ -45,7 +45,7 @@ export class Viewport {
     this.#zoomed = zoomed;
     this.#size = size;
     this.#overview = count > OVERVIEW;
-    this.root = html("div", { class: "tf-stage" }, canvas);
+    this.root = html("div", { class: "tf-stage", "data-zoom": "near", style: "height: 0" }, canvas);
     this.root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.root.addEventListener("pointerdown", (event) => this.#drag(event));
     this.#sizes = new ResizeObserver(() => this.#own && this.#settle());
@@ -105,7 +105,7 @@ export class Viewport {
   #fitting(): number {
     const { width, height } = this.#size;
     return Math.min(1, (this.root.offsetWidth - 1) / width,
-      (Math.max(this.#tallest(), parseFloat(this.root.style.height) || 0) - 1) / height); // a reader may have made it taller
+      (Math.max(this.#tallest(), parseFloat(this.root.style.height)) - 1) / height); // a reader may have made it taller
   }
 
   #tallest(): number {
