@@ -171,7 +171,8 @@ def test_the_page_of_a_waiting_run_shows_its_question(make: SimpleNamespace) -> 
 
 
 @pytest.mark.parametrize(("seconds", "text"), [
-    (-1, "0 ms"), (0.0041, "4 ms"), (0.09949, "99 ms"), (0.0996, "0.1 s"), (0.44, "0.4 s"), (9.96, "10 s"), (59.4, "59 s"), (59.6, "1 m 00 s"), (125, "2 m 05 s"),
+    (-1, "0 ms"), (0.0041, "4 ms"), (0.09949, "99 ms"), (0.0996, "0.1 s"), (0.44, "0.4 s"),
+    (9.96, "10 s"), (59.4, "59 s"), (59.6, "1 m 00 s"), (125, "2 m 05 s"),
     (3599.7, "1 h 00 m"), (3725, "1 h 02 m"),
 ])  # fmt: skip
 def test_durations(seconds: float, text: str) -> None:
