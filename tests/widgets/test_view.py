@@ -384,3 +384,19 @@ def test_callbacks_stay_off_a_busy_main_thread_in_ipykernel_7_4() -> None:
 def test_what_a_page_loads_is_small(static: Any) -> None:
     assert (static / "widget.js").stat().st_size < 60 * 1024
     assert len(live_css().encode()) < 40 * 1024
+
+
+def test_a_run_that_speaks_is_drawn_when_it_pauses_or_never_does(
+    make: SimpleNamespace, open_view: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SEMANTICS 42: drawing would hold its words up, and they would make the picture old."""
+    monkeypatch.setattr(kept, "SETTLE_SECONDS", {})
+    front = open_view(make.state(Status.RUNNING))
+    front.view.apply([make.text("We are", 0)])
+    front.says({"type": "rendered"})
+    front.flush()
+    assert front.shown == []
+    assert 0 < front.flushed.again_in <= kept.QUIET_SECONDS
+    monkeypatch.setattr(kept, "PATIENCE_SECONDS", 0.0)
+    front.flush()
+    assert [update for _, update in front.shown] == [True]

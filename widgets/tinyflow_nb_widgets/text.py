@@ -69,6 +69,8 @@ def wrap(text: str, room: float, size: float, lines: int) -> list[str]:
                 found.append(line)
                 longer = word
             line = longer
+            if len(found) > lines:  # the rest of a long text is not even measured
+                break
         found.append(line)
         if len(found) > lines:
             break

@@ -86,6 +86,7 @@ class RunView:
         self._resync = False
         self._final = False
         self._kept = Kept()
+        self._said_at = float("-inf")
         self._display_id = uuid.uuid4().hex
         self._seq = 0
         self._nodes = {n.id: n for n in definition.nodes}
@@ -266,6 +267,8 @@ class RunView:
             self.widget.send({"type": "delta", "seq": self._seq, "now": time.time(), **delta})
             self._snapshot_behind = True
             messages += 1
+            if "text" in delta:
+                self._said_at = time.monotonic()
         if resync:
             self.widget.send({"type": "snapshot", "now": time.time(), "snapshot": self._snapshot()})
             messages += 1
@@ -289,7 +292,7 @@ class RunView:
         state = self._state
         if self._nested or not self.rendered.is_set() or state is None or not state.id:
             return None
-        return None if over and not self._final else self._kept.due_in(state)
+        return None if over and not self._final else self._kept.due_in(state, self._said_at)
 
     def _replace_output(self) -> None:
         self._kept.shows(self._known_state())
