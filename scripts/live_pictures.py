@@ -92,6 +92,17 @@ def suspended() -> tuple[ChainDefinition, ChainState, dict[str, str]]:
     return triage(), run(triage(), Status.SUSPENDED, nodes), {"draft": REPLY}
 
 
+def finished() -> tuple[ChainDefinition, ChainState, dict[str, str]]:
+    definition, state, said = suspended()
+    answer = {"approved": True, "text": REPLY}
+    state.nodes["approval"] = done(
+        "approval", 8.0, output=answer, answered_by={"who": "ada", "at": 1012.0}, waiting_for=FORM
+    )
+    state.nodes["reply"] = done("reply", 0.012, output=REPLY)
+    state.status, state.result, state.finished_at = Status.SUCCEEDED, REPLY, NOW
+    return definition, state, said
+
+
 def hundred() -> tuple[ChainDefinition, ChainState, dict[str, str]]:
     dice = random.Random(3)
     ids = [f"{WORDS[i % len(WORDS)]}_{i // len(WORDS) + 1}" for i in range(100)]
@@ -242,7 +253,10 @@ def page_picture(browser: Any) -> None:
     page.close()
 
 
-SHOWN = {"live-running": (running, False), "live-suspended": (suspended, True), "live-100": (hundred, False)}
+SHOWN = {
+    "live-running": (running, False), "live-suspended": (suspended, True), "live-finished": (finished, False),
+    "live-100": (hundred, False),
+}  # fmt: skip
 
 
 def main() -> None:
