@@ -96,7 +96,7 @@ def finished() -> tuple[ChainDefinition, ChainState, dict[str, str]]:
     definition, state, said = suspended()
     answer = {"approved": True, "text": REPLY}
     state.nodes["approval"] = done(
-        "approval", 8.0, output=answer, answered_by={"who": "ada", "at": 1012.0}, waiting_for=FORM
+        "approval", 8.0, output=answer, answered_by={"who": "ada", "at": 1_790_000_000.0}, waiting_for=FORM
     )
     state.nodes["reply"] = done("reply", 0.012, output=REPLY)
     state.status, state.result, state.finished_at = Status.SUCCEEDED, REPLY, NOW

@@ -1,6 +1,6 @@
 import { html } from "./dom.ts";
 
-const SMALLEST = 0.04;
+const SMALLEST = 0.01;
 const LARGEST = 2;
 const LEGIBLE = 0.75; // below, a box shows its name alone, larger
 const WHOLE = 0.55; // a graph that fits at this scale is shown as a whole
