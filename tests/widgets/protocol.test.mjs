@@ -114,7 +114,7 @@ test("a kernel that was restarted is told of before anything is clicked", async 
   handlers.comm_live_update();
   context.mock.timers.tick(1000);
   await new Promise(setImmediate);
-  assert.match(follower.gone, /kernel is gone: %tinyflow attach r1 to continue/);
+  assert.match(follower.gone, /kernel is gone: %tinyflow attach r1 to continue\. .*%load_ext tinyflow_nb/);
   assert.deepEqual(changes, [null]);
 });
 

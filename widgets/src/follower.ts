@@ -143,7 +143,7 @@ export class Follower {
       await this.#model.send(content);
       return true;
     } catch {
-      this.gone = `The kernel is gone: ${this.#cure()}.`;
+      this.gone = `The kernel is gone: ${this.#cure()}. A new one needs %load_ext tinyflow_nb first.`;
       this.#changed(null);
       return false;
     }
