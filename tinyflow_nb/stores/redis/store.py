@@ -43,9 +43,8 @@ BESIDE = (":ev", ":ch", ":big", ":q")
 LISTS = (
     "runs", "kids", "due", "deadlines", "between", "waiting", "done", "definitions", "monitor",
 )  # fmt: skip
-RENEWAL_SECONDS = 10.0
-"""Leases that ran out while the servers were away are left to their holders so long: these renew them
-every third of a lease, and are not dead."""
+RECONNECTING_SECONDS = 1.0
+"""The longest pause before a holder tries to renew again."""
 CHUNKS_KEPT = 20_000
 BACKLOG_RUNS = 1_000
 AGAIN = 4
@@ -84,6 +83,8 @@ class RedisStore:
         self._origin = os.urandom(5).hex()
         self._numbers = itertools.count()
         self._retention = retention
+        self._lease = Commit._field_defaults["lease"]
+        """The one asked for last: a worker asks for the same each time."""
         self._shapes: dict[str, tuple[Shape, list[Any]]] = {}
         self._large = LargeValues(self._servers)
         self._threads = BlockingCalls(where)
@@ -167,6 +168,7 @@ class RedisStore:
     async def claim(
         self, trigger: Trigger, worker: str, lease: float, tags: Carried = None
     ) -> Outcome | None:
+        self._lease = lease
         named = (trigger.unit, trigger.generation, trigger.attempt, trigger.kind)
         given = (worker, lease, encoding.carried(tags))
         reply = await self._change("claim", trigger.run, *named, *given)
@@ -298,9 +300,14 @@ class RedisStore:
     async def due(
         self, older: float = 0.0, again: float = 10.0, limit: int = 100, tags: Sequence[str] = ()
     ) -> list[Trigger]:
-        grace = RENEWAL_SECONDS if self._servers.restored_within(RENEWAL_SECONDS) else 0.0
-        args = (self._fixed_now(), older, again, limit, grace, *lanes_of(tags))
+        args = (self._fixed_now(), older, again, limit, self._grace(), *lanes_of(tags))
         return self._triggers(await self._every_shard("due", "due", *args))
+
+    def _grace(self) -> float:
+        """Seconds for which leases that ran out while the servers were away are left to their holders: these
+        renew them every third of a lease, and are not dead."""
+        grace = self._lease / 3 + RECONNECTING_SECONDS
+        return grace if self._servers.restored_within(grace) else 0.0
 
     async def deadlines(self, older: float = 0.0, again: float = 10.0) -> list[Trigger]:
         args = (self._fixed_now(), older, again)
