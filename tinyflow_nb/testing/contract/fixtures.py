@@ -66,7 +66,7 @@ def all_events() -> Callable[..., Any]:
 
 class WaitUntil(Protocol):
     async def __call__(
-        self, predicate: Callable[[], Any | Awaitable[Any]], timeout: float = 10.0, every: float = 0.01
+        self, predicate: Callable[[], Any | Awaitable[Any]], timeout: float = 60.0, every: float = 0.01
     ) -> Any: ...
 
 
@@ -75,7 +75,7 @@ def wait_until() -> WaitUntil:
     """`value = await wait_until(predicate)`: the first true value, or a failure after `timeout` seconds."""
 
     async def wait(
-        predicate: Callable[[], Any | Awaitable[Any]], timeout: float = 10.0, every: float = 0.01
+        predicate: Callable[[], Any | Awaitable[Any]], timeout: float = 60.0, every: float = 0.01
     ) -> Any:
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
