@@ -96,7 +96,7 @@ async def work(path: str, ledger: Path, snapshots: Path, point: str, time: int, 
             entries = len(ledger.read_text().splitlines()) if ledger.exists() else 0
             with snapshots.open("a") as file:
                 file.write(json.dumps({"settled": settled, "entries": entries}) + "\n")
-        result = await executor.wait(RUN, timeout=20)
+        result = await executor.wait(RUN, timeout=60)
         assert result == 60 + 1 + 2 + 5, result
 
 

@@ -107,7 +107,7 @@ async def test_two_executors_alternate_on_one_run(tmp_path, puppets):
     nodes = [f"{kind}{n}" for n in range(FORMS) for kind in ("ask", "work")]
     for i in range(FORMS):
         mine, other = puppets[i % 2], puppets[1 - i % 2]
-        mine.told("wait", run_id=run, people=False, timeout=20)
+        mine.told("wait", run_id=run, people=False, timeout=60)
         assert mine.hears()["error"] == "ChainSuspended"
         assert list(other.does("state", run_id=run)["nodes"]) == nodes
         mine.does("resume_async", run_id=run, answer=i, node=f"ask{i}")
@@ -142,7 +142,7 @@ async def test_two_executors_share_a_wide_run_and_each_unit_commits_once(tmp_pat
     cell.write_text(SHARED)
     run = puppets[0].does("start", file=str(cell), inputs={"n": 300})
     for puppet in puppets:
-        puppet.told("wait", run_id=run, timeout=30)
+        puppet.told("wait", run_id=run, timeout=60)
     assert [p.hears() for p in puppets] == [{"result": sum(range(300))}] * 2
     events, _ = await read(tmp_path / "shared.db", run)
     assert [e.seq for e in events] == list(range(1, len(events) + 1))
@@ -181,7 +181,7 @@ async def test_b20_a_process_frozen_past_its_lease_can_not_commit(tmp_path, pupp
     ledger = tmp_path / "ledger"
     await wait_until(lambda: ledger.exists() and ledger.read_text() == f"{one.pid}\n")
     os.kill(one.pid, signal.SIGSTOP)
-    two.told("wait", run_id=run, people=False, timeout=20)
+    two.told("wait", run_id=run, people=False, timeout=60)
     assert two.hears()["error"] == "ChainSuspended"
     before, taken = await read(tmp_path / "shared.db", run)
     assert taken.nodes["work"].output == two.pid
@@ -217,7 +217,7 @@ async def test_b20_a_long_node_keeps_its_lease_by_renewing_it(tmp_path, wait_unt
         assert two.hears()["error"] == "ChainTimeout"
         assert ledger.read_text().split() == [str(one.pid)]
         (tmp_path / "go").touch()
-        one.told("wait", run_id=run, people=False, timeout=20)
+        one.told("wait", run_id=run, people=False, timeout=60)
         assert one.hears()["error"] == "ChainSuspended"
         _, state = await read(tmp_path / "shared.db", run)
         assert state.nodes["work"].output == one.pid
@@ -242,6 +242,6 @@ async def test_b21_a_killed_processs_run_is_listed_as_orphaned_and_can_be_attach
         (row,) = (await store.runs()).runs
         assert (row.id, row.orphaned) == (run, True)
     two.does("attach", run_id=run)  # at once: the holder is known to be dead, its lease need not run out
-    two.told("wait", run_id=run, people=False, timeout=5)
+    two.told("wait", run_id=run, people=False, timeout=60)
     assert two.hears()["error"] == "ChainSuspended"
     assert two.does("state", run_id=run)["nodes"]["work"]["output"] == two.pid

@@ -42,4 +42,4 @@ async def test_b19_leases_are_renewed_after_the_clock_was_set_back(wait_until):
         clock.advance(-60.0)
         await wait_until(lambda: "slow" in store.renewed)
         go.set()
-        assert await executor.wait(run, timeout=8) == 1
+        assert await executor.wait(run, timeout=60) == 1

@@ -36,7 +36,7 @@ async def test_runs_of_a_status_no_run_has(status):
 async def test_runs_of_a_status_in_any_case():
     async with connect("memory://") as executor:
         run = await executor.execute_async(ChainDefinition.from_source(ONE, name="demo"))
-        await executor.wait(run, timeout=8)
+        await executor.wait(run, timeout=60)
         assert [s.id for s in (await executor.runs(status="succeeded")).runs] == [run]
         assert (await executor.runs(status="FAILED")).runs == []
 

@@ -81,7 +81,7 @@ async def test_b13_a_poison_trigger_ends_its_run_and_a_retry_reopens_it(sick: An
     assert executor.scheduler_counts["poison"] == 1
     store.error = None
     await executor.retry(trigger.run)
-    assert await executor.wait(trigger.run, timeout=10) == 1
+    assert await executor.wait(trigger.run, timeout=60) == 1
 
 
 async def test_c27_trouble_with_the_store_makes_no_poison(sick: Any) -> None:
@@ -130,5 +130,5 @@ async def test_a_damaged_run_in_redis_becomes_a_dead_letter_until_it_is_dug_up(r
             assert done.exit_code == 0, done.output
             assert run in done.output
         assert await executor.accept(trigger) is True
-        assert await executor.wait(run, timeout=10) == 1
+        assert await executor.wait(run, timeout=60) == 1
         assert await store.dead_letters() == []

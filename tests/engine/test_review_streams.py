@@ -35,9 +35,9 @@ async def test_c26_what_a_retried_run_streams_is_told_too(address, tmp_path):
     async with connect(address.format(tmp_path), overrides={"a": words}) as executor:
         run = await executor.execute_async(define(source), {"flag": ""})
         with pytest.raises(ChainFailed):
-            await executor.wait(run, timeout=5)
+            await executor.wait(run, timeout=60)
         await executor.retry(run)
-        await executor.wait(run, timeout=5)
+        await executor.wait(run, timeout=60)
         seen = [e async for e in executor.events(run)]
         assert texts(seen) == ["one", "two", "three", "new", "er"]
         assert texts(await executor.recorded(run)) == ["one", "two", "three", "new", "er"]
@@ -114,7 +114,7 @@ async def test_b12_a_run_another_process_stopped_is_not_looked_after_for_ever(tm
         await here._recovery.of(run)
         assert run not in here._mine
         with pytest.raises(ChainCancelled):
-            await here.wait(run, timeout=5)
+            await here.wait(run, timeout=60)
 
 
 async def _is(executor, run, status):

@@ -115,7 +115,7 @@ async def test_b21_two_executors_on_one_memory_store_hear_of_each_other(wait_unt
         works._at_hand._overrides = {"a": a}
         async with watches:
             run = await works.execute_async(define("async def a() -> int:\n    return 1\n"))
-            waiting = asyncio.ensure_future(watches.wait(run, timeout=5))
+            waiting = asyncio.ensure_future(watches.wait(run, timeout=60))
             await wait_until(lambda: run in watches._following._seen)
             gate.set()
             assert await waiting == 1

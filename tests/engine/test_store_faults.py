@@ -38,7 +38,7 @@ async def used(tmp_path: Path) -> Path:
     async with connect(address(path)) as executor:
         definition = ChainDefinition.from_source(SOURCE, "demo")
         for i in range(3):
-            await executor.execute(definition, {"text": "x" * 3000}, run_id=f"r{i}", timeout=8)
+            await executor.execute(definition, {"text": "x" * 3000}, run_id=f"r{i}", timeout=60)
     return path
 
 
@@ -153,7 +153,7 @@ async def test_a_full_disk_is_told_and_nothing_is_changed(used, options):
         assert [await executor.state(f"r{i}") for i in range(3)] == before
         assert {r.id for r in (await executor.runs()).runs} == {"r0", "r1", "r2"}
         db.execute("PRAGMA max_page_count = 1073741823")
-        text = await executor.execute(definition, {"text": "y" * 30_000}, run_id="big", timeout=8)
+        text = await executor.execute(definition, {"text": "y" * 30_000}, run_id="big", timeout=60)
         assert text == "y" * 30_000, "once there is room again, it goes on"
 
 
@@ -177,7 +177,7 @@ async def test_a_disk_that_fills_up_while_a_node_runs_is_survived(used):
     async with connect(address(used), overrides={"a": a}, settings=Settings(lease=0.3)) as executor:
         db = executor._store._database.db
         run = await executor.execute_async(definition, {"text": "z" * 3000})
-        assert await executor.wait(run, timeout=8) == 27_000
+        assert await executor.wait(run, timeout=60) == 27_000
         assert len(calls) == 2
         events = await executor.recorded(run)
         assert [e.seq for e in events] == list(range(1, len(events) + 1))
@@ -195,7 +195,7 @@ async def test_a_file_another_process_keeps_locked(used, options, monkeypatch):
         assert (await executor.state("r0")).status == "SUCCEEDED", "reading needs no lock"
         other.execute("ROLLBACK")
         other.close()
-        assert await executor.execute(definition, {"text": "x"}, run_id="late", timeout=8) == "x"
+        assert await executor.execute(definition, {"text": "x"}, run_id="late", timeout=60) == "x"
 
 
 async def test_a_file_of_an_older_version_is_migrated(tmp_path):

@@ -40,5 +40,5 @@ async def ends(executor: ChainExecutor, source: str, inputs: Any = None) -> Chai
     """Run a cell to its end, whatever end that is."""
     run = await executor.execute_async(define(source), inputs)
     with suppress(ChainFailed, ChainCancelled):
-        await executor.wait(run, timeout=30)
+        await executor.wait(run, timeout=60)
     return await executor.state(run)

@@ -158,7 +158,7 @@ async def test_b23_a_cell_whose_top_level_can_not_run_is_refused(isolated: Any, 
     executor = await isolated()
     definition = define(FINE).model_copy(update={"source": f"{FINE}{top}\n", "hash": "0" * 64})
     with pytest.raises(DefinitionError, match=told):
-        await executor.execute(definition, timeout=30)
+        await executor.execute(definition, timeout=60)
     assert (await ends(executor, FINE)).status == "SUCCEEDED"
 
 

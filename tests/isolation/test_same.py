@@ -204,6 +204,6 @@ async def test_the_cells_top_level_does_not_run_in_the_worker(
     mine.unlink()  # of the one who submits it
     monkeypatch.setattr(module, "_modules", OrderedDict())
     executor = await isolated()
-    assert await executor.execute(definition, timeout=30) == 1
+    assert await executor.execute(definition, timeout=60) == 1
     assert not mine.exists()
     assert len(list(tmp_path.glob("[0-9]*"))) == 1

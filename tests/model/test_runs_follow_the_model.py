@@ -139,7 +139,7 @@ class Runs(RuleBasedStateMachine):
             for run, expected in self.models.items():
                 if expected.status == "SUCCEEDED":
                     state = self.do(self.executor.state(run))
-                    assert self.do(self.executor.wait(run, timeout=5)) == state.result
+                    assert self.do(self.executor.wait(run, timeout=60)) == state.result
         finally:
             if self.stack is not None:
                 self.do(self.stack.aclose())

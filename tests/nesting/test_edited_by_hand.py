@@ -76,7 +76,7 @@ async def test_36_pins_written_by_hand_do_not_let_a_chain_call_itself_again(hous
 
     executor._begin = begin_edited
     with pytest.raises(ChainFailed) as failed:
-        await executor.execute("a", {"n": 1}, timeout=20)
+        await executor.execute("a", {"n": 1}, timeout=60)
     assert failed.value.error["type"] == "CycleError"
     assert failed.value.error["message"].endswith("circle: a@1 > b@1 > a@1")
     assert [step["chain"] for step in failed.value.error["path"]] == ["b@1"]

@@ -99,7 +99,7 @@ async def one(executor: Any, number: int, user: User) -> None:
     if user.stopped:
         await executor.stop(run)
     try:
-        seen = await executor.wait(run, timeout=30)
+        seen = await executor.wait(run, timeout=60)
     except ChainCancelled:
         assert user.stopped, "who stops one run stops no other"
         return

@@ -200,7 +200,7 @@ async def test_a_cancelled_attempt_lets_go_at_once(
     task = asyncio.create_task(LlmNode().execute(llm_call(models=["plain"])))
     await wait_until(lambda: named.requests)
     task.cancel()
-    await asyncio.wait([task], timeout=10)
+    await asyncio.wait([task], timeout=60)
     assert task.cancelled(), "it does not wait for the endpoint, which hangs for ever"
 
 

@@ -104,7 +104,7 @@ async def test_27_a_sweep_looks_when_it_is_its_turn(monkeypatch):
         await asyncio.sleep(0)
     assert not fleet.looked.is_set()
     monkeypatch.setattr(random, "random", lambda: 0.01)
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(60):
         await fleet.looked.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -50,7 +50,7 @@ async def test_44_after_a_restart_ones_own_runs_go_on(house, user, tmp_path, def
     first = await house.open(user("alice"), execute=False)
     run = await first.execute_async(define(WAITS), {"file": str(file)})
     again = await house.open(user("alice"))
-    assert await again.wait(run, timeout=10) == "done"
+    assert await again.wait(run, timeout=60) == "done"
 
 
 async def test_44_a_published_chain_of_somebody_unknown_is_refused_until_trusted(house, user, ledger) -> None:
@@ -141,7 +141,7 @@ async def test_44_what_was_refused_is_looked_at_again_once_somebody_trusted_sign
         await wait_until(lambda: _idle(worker))
         await reviewer.vouch(await reviewer.review(run))
         await wait_until(lambda: worker.accept(Trigger(run, 1, "one")))
-        assert await hers.wait(run, timeout=10) == "done"
+        assert await hers.wait(run, timeout=60) == "done"
 
 
 async def test_44_a_chain_without_code_of_its_own_needs_trust_too(house, user, define) -> None:

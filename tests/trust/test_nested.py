@@ -78,7 +78,7 @@ async def test_44_a_child_altered_after_its_root_began_fails_its_node_and_is_not
     again = await house.open(alice)
     await again.resume_async(run, True)
     with pytest.raises(ChainFailed, match="it was altered after alice@there"):
-        await again.wait(run, timeout=20)
+        await again.wait(run, timeout=60)
     assert ledger.lines() == []
 
 
@@ -97,7 +97,7 @@ async def test_44_a_signer_revoked_after_the_root_began_executes_nothing_below(
         await mine.execute(define(PARENT), {"folder": "."})
     await mine.resume_async(run, True)
     with pytest.raises(ChainFailed, match="whose key is revoked here"):
-        await mine.wait(run, timeout=20)
+        await mine.wait(run, timeout=60)
     assert (await mine.state(run)).nodes["below"].attempts <= 1
     assert ledger.lines() == []
 
