@@ -16,11 +16,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tinyflow_nb.errors import MissingExtra, ServiceError
 from tinyflow_nb.testing.contract.fixtures import wait_until
 
 __all__ = ["wait_until"]
+
+settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same")  # the same examples each time; `--hypothesis-profile default` tries others
 
 WHEEL_UNDER_TEST = os.environ.get("WHEEL_UNDER_TEST", "")
 """Where `make test` installed the built wheel: then nothing may come from the working tree."""
@@ -60,13 +66,20 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TINYFLOW_STORE", f"sqlite:///{tmp_path / 'runs.db'}")
 
 
+chance = random.SystemRandom()
+"""Of no seed that a test, or another session at the same time, may have set too."""
+given_ports: set[int] = set()
+
+
 def free_port() -> int:
     """Below the ports that outgoing connections take, and with room above for a cluster's own port,
-    10,000 further on."""
-    for port in random.sample(range(15_000, 30_000), 100):
+    10,000 further on. Each is given once."""
+    for port in chance.sample(range(15_000, 30_000), 1_000):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in given_ports:
+                given_ports.add(port)
+                return port
     pytest.fail("no free port between 15000 and 30000")
 
 
@@ -87,7 +100,7 @@ class RedisServer:
         where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
         command = ["redis-server", *self._options, *where, "--save", ""]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self._process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 if self.ask("PING").startswith(("+PONG", "-NOAUTH")):
@@ -103,7 +116,7 @@ class RedisServer:
     def ask_all(self, *command: str | bytes) -> list[str]:
         """The lines of the answer, as the protocol writes them."""
         words = [word.encode() if isinstance(word, str) else word for word in command]
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(b" ".join(words) + b"\r\n")
             return connection.recv(65_536).decode().split("\r\n")
 
@@ -148,7 +161,7 @@ class RedisCluster:
             first_node = self.nodes[0]
             told = ("127.0.0.1", str(first_node.port), str(first_node.bus))
             assert node.ask("CLUSTER", "MEET", *told) == "+OK"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not all(n.is_whole() for n in self.nodes):
             assert time.monotonic() < deadline, "the cluster does not come together"
             time.sleep(0.05)
