@@ -169,7 +169,14 @@ class StateStore(Protocol):
         ...
 
     async def chunks(self, run: str, after: int = 0) -> tuple[list[Event], int]:
-        """Chunks kept from position `after` on, and the position after the last of them."""
+        """Chunks kept from position `after` on, and the position after the last of them. A gap event
+        comes first if some of those are gone."""
+        ...
+
+    async def join_chunks(self, run: str, before: int, chunks: Sequence[Event]) -> None:
+        """Keep these instead of those before a position: the same, with `count` where one stands for
+        several. Positions stay what they were; to who reads on from the midst of them they are gone.
+        Nothing happens if the run has no chunks, or such as begin before that position and end behind."""
         ...
 
     async def runs(

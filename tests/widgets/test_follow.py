@@ -120,6 +120,17 @@ def test_chunks_show_once_and_only_the_latest_attempts(make: SimpleNamespace) ->
     assert streams.texts() == {"draft": "I "}
 
 
+def test_a_joined_text_stands_for_the_chunks_it_was_made_of(make: SimpleNamespace) -> None:
+    """SEMANTICS 26."""
+    streams = Streams()
+    event = make.text("We are ", 0)
+    event.data["count"] = 2
+    assert streams.take(event) == ("draft", "1.1.1", "text", "We are ")
+    assert streams.take(make.text("are ", 1)) is None
+    assert streams.take(make.text("sorry", 2)) == ("draft", "1.1.1", "text", "sorry")
+    assert streams.units["draft"].to_dict()["cut"] is False
+
+
 def test_trimmed_chunks_are_admitted(make: SimpleNamespace) -> None:
     """SEMANTICS 26: a gap says so."""
     streams = Streams()

@@ -141,8 +141,9 @@ class Engine:
             self._guard = Guard(self._worker.accept, self._store, self._settled, self._dead)
             self._following = Following(self._store, self.bus, workshop.attempts.lasting_runs, self._forget)
             self._recovery = Recovery(
-                self._store, self._scheduler, lambda: self._mine, self._forget, self._expire, self._lease / 2
-            )
+                self._store, self._scheduler, lambda: self._mine, self._forget, self._expire,
+                self._streams.tidy, self._lease / 2,
+            )  # fmt: skip
             if self._isolation is not None:
                 stack.push_async_callback(self._isolation.close)
             stack.push_async_callback(self._streams.drain)  # last: what is dropped has its last words

@@ -82,7 +82,7 @@ class _Reader:
             key = (event.type, event.node, data["generation"], data["round"], data["attempt"])
             if data["offset"] <= self._offsets.get(key, -1):
                 return False
-            self._offsets[key] = data["offset"]
+            self._offsets[key] = data["offset"] + data.get("count", 1) - 1
             return True
         if event.type in STREAMED:
             return True

@@ -20,18 +20,20 @@ class Recovery:
     def __init__(
         self, store: StateStore, scheduler: TriggerScheduler | SharedScheduler,
         runs: Callable[[], Iterable[str]], ended: Callable[[str], None],
-        expire: Callable[[], Awaitable[None]], every: float,
+        expire: Callable[[], Awaitable[None]], tidy: Callable[[], Awaitable[None]], every: float,
     ) -> None:  # fmt: skip
         """
         Args:
             runs: those this process executes.
             ended: told of those that have ended, in another process.
             expire: forgets what is older than it may be; called every ten minutes.
+            tidy: makes smaller what is kept of streams; called at each look.
             every: seconds between two looks.
         """
         self._store = store
         self._ended = ended
         self._expire = expire
+        self._tidy = tidy
         self._scheduler = scheduler
         self._runs = runs
         self._every = every
@@ -58,6 +60,7 @@ class Recovery:
                     await self._expire()
                 except TinyflowError:
                     log.warning("could not forget what is older than it may be", exc_info=True)
+            await self._tidy()
             for run in list(self._runs()):
                 try:
                     await self.of(run)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tinyflow_nb.engine.joining import Joining
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.ports import StateStore
 from tinyflow_nb.secrets import redact
@@ -77,6 +78,8 @@ class Streams:
         seq_of: Callable[[str], int],
     ) -> None:  # fmt: skip
         self._store = store
+        self._joining = Joining(store)
+        self.tidy = self._joining.tidy
         self._publish = publish
         self._seq_of = seq_of
         self._waiting: dict[str, list[Event]] = {}
@@ -121,6 +124,7 @@ class Streams:
     async def _save(self, run: str, events: list[Event]) -> None:
         try:
             await self._store.append_chunks(run, events)
+            self._joining.saw(run, len(events), events[-1].at)
         except Exception:  # chunks are a courtesy, the output itself is in the commit
             log.warning("could not keep %d chunks of run %s", len(events), run, exc_info=True)
 

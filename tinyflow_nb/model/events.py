@@ -17,7 +17,8 @@ class EventType(StrEnum):
     `each` node, which becomes its items and runs on no worker itself."""
     NODE_OUTPUT = "node.output"
     """One streamed chunk: data `kind` (text, thinking, tool_call, tool_result, progress), `text`
-    or `value`, `offset` (chunks of this attempt before it), `attempt`, `round`, `generation`."""
+    or `value`, `offset` (chunks of this attempt before it), `attempt`, `round`, `generation`; `count` of a
+    text that was joined from so many."""
     NODE_LOG = "node.log"
     """data `level`, `text`, `offset`, `attempt`, `round`, `generation`."""
     NODE_RETRYING = "node.retrying"
@@ -25,7 +26,7 @@ class EventType(StrEnum):
     NODE_SKIPPED = "node.skipped"
     NODE_FINISHED = "node.finished"
     GAP = "stream.gap"
-    """Chunks before this point were trimmed."""
+    """Chunks before this point were trimmed: data `missing`, how many."""
 
 
 @dataclass(slots=True)

@@ -142,6 +142,10 @@ class MemoryStore:
         log = self._chunks.get(run)
         return log.read(after) if log else ([], 0)
 
+    async def join_chunks(self, run: str, before: int, chunks: Sequence[Event]) -> None:
+        if run in self._chunks:
+            self._chunks[run].join(before, chunks)
+
     async def runs(
         self, *, chain: str = "", status: Status | None = None, waiting: bool = False,
         children: bool = False, limit: int = 50, cursor: str = "",

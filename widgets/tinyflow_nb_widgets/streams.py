@@ -87,7 +87,7 @@ class Streams:
                 if offset < stream.chunks:
                     return None
                 stream.cut = stream.cut or offset > stream.chunks
-                stream.chunks = offset + 1
+                stream.chunks = offset + data.get("count", 1)
             kind, text = str(data.get("kind") or "text"), _words(data)
         if not text:
             return None

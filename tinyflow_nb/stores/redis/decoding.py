@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from tinyflow_nb.model.commit import ChildEnd, Claim, NewRun, Outcome, RawEvent
-from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.shape import Shape
 from tinyflow_nb.model.state import RunHeader, RunSummary
 from tinyflow_nb.model.status import Status
@@ -223,17 +223,8 @@ def _float(facts: dict[str, Any], name: str) -> float | None:
     return None if text is None else float(text)
 
 
-def chunks_of(entries: list[Any], after: int) -> tuple[list[Event], int]:
-    """Chunks from position `after` on, a gap event first if some of those are gone, and the position
-    after the last of them."""
-    found: list[Event] = []
-    end = after
+def batches_of(entries: list[Any]) -> Iterator[tuple[int, int, str]]:
+    """Of chunks: the first one's position, how many, and their text."""
     for id, fields in entries:
         last, _, count = id.partition("-")
-        first = int(last) - int(count)
-        batch = [Event(seq, _TYPES[type], *rest) for seq, type, *rest in json.loads(fields[1])]
-        if first > end:
-            found.append(Event(batch[0].seq, EventType.GAP, data={"missing": first - end}))
-        found += batch[max(0, end - first) :]
-        end = int(last)
-    return found, end
+        yield int(last) - int(count), int(count), fields[1]

@@ -17,7 +17,7 @@ PARTS = ("run", "claims", "items", "settle", "steps")
 """What the scripts that change a run have in common."""
 CHANGE_A_RUN = {
     "create": ("run", "claims"), "commit": PARTS, "claim": ("run", "claims"), "renew": ("run",),
-    "append": ("run",),
+    "append": ("run",), "join": ("run",),
 }  # fmt: skip
 ALONE = (
     "backlog",

@@ -22,6 +22,7 @@ from tinyflow_nb.model.state import ChainState, RunCounts, RunHeader, RunPage
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
 from tinyflow_nb.ports import Clock
+from tinyflow_nb.stores.chunks import KEPT, decoded, encoded, positions
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.redis import decoding, encoding
 from tinyflow_nb.stores.redis.address import parse
@@ -45,7 +46,6 @@ LISTS = (
 )  # fmt: skip
 RECONNECTING_SECONDS = 1.0
 """The longest pause before a holder tries to renew again."""
-CHUNKS_KEPT = 20_000
 BACKLOG_RUNS = 1_000
 AGAIN = 4
 """Position of the mark "it may have been applied already" among a script's arguments."""
@@ -198,8 +198,8 @@ class RedisStore:
             for run, mine in by_run.items()
         ]
         lost: list[tuple[str, str, int]] = []
-        for mine, positions in zip(by_run.values(), self._threads.scripts("renew", calls), strict=True):
-            lost += [mine[position - 1] for position in positions]
+        for mine, places in zip(by_run.values(), self._threads.scripts("renew", calls), strict=True):
+            lost += [mine[place - 1] for place in places]
         return lost
 
     # ------------------------------------------------------------------ reading
@@ -267,13 +267,15 @@ class RedisStore:
         return [event_of(raw) for commit in commits for raw in commit.resolve(texts) if raw[0] > after]
 
     async def append_chunks(self, run: str, chunks: Sequence[Event]) -> None:
-        body = encoding.dumps([(e.seq, e.type, e.node, e.at, e.data) for e in chunks])
-        await self._script("append", run, len(chunks), body, CHUNKS_KEPT)
+        await self._script("append", run, positions(chunks), encoded(chunks), KEPT)
 
     async def chunks(self, run: str, after: int = 0) -> tuple[list[Event], int]:
         key = key_of(run)
         entries = await self._servers.call(key, "XRANGE", f"{key}:ch", f"{after + 1}-0", "+")
-        return decoding.chunks_of(entries, after)
+        return decoded(decoding.batches_of(entries), after)
+
+    async def join_chunks(self, run: str, before: int, chunks: Sequence[Event]) -> None:
+        await self._script("join", run, before, positions(chunks), encoded(chunks))
 
     async def runs(
         self, *, chain: str = "", status: Status | None = None, waiting: bool = False,

@@ -8,7 +8,6 @@ made on the present, under the file's one write lock: nothing conflicts, nothing
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -18,7 +17,7 @@ from urllib.parse import parse_qs
 
 from tinyflow_nb.errors import InvalidOperation, SettingsError
 from tinyflow_nb.model.commit import Commit, NewRun, Outcome
-from tinyflow_nb.model.events import Event, EventType
+from tinyflow_nb.model.events import Event
 from tinyflow_nb.model.lanes import Carried
 from tinyflow_nb.model.shape import Shape
 from tinyflow_nb.model.state import ChainState, RunCounts, RunHeader, RunPage, RunSummary
@@ -28,6 +27,7 @@ from tinyflow_nb.ports import Clock
 from tinyflow_nb.stores.reading import event_of, state_of
 from tinyflow_nb.stores.run_image import RunImage
 from tinyflow_nb.stores.sqlite import codec
+from tinyflow_nb.stores.sqlite.chunks import ChunkTable
 from tinyflow_nb.stores.sqlite.database import Database
 from tinyflow_nb.stores.sqlite.definitions import Definitions
 from tinyflow_nb.stores.sqlite.images import Held, Images
@@ -37,7 +37,6 @@ from tinyflow_nb.stores.summaries import counts_of, header_of
 
 Execute = Callable[..., sqlite3.Cursor]
 WATCH_SECONDS = 0.05
-CHUNKS_KEPT = 20_000
 
 
 class SqliteStore:
@@ -74,6 +73,7 @@ class SqliteStore:
         self._execute = self._database.db.execute
         self._definitions = Definitions(self._database, self._clock)
         self._large = LargeValues(self._execute)
+        self._chunks = ChunkTable(self._execute)
         self._images = Images(self._database, self._large)
         self.put = self._definitions.put
         self.get = self._definitions.get
@@ -260,34 +260,13 @@ class SqliteStore:
         return lambda value: self._large.resolved(run, value)
 
     async def append_chunks(self, run: str, chunks: Sequence[Event]) -> None:
-        body = codec.encode([(e.seq, e.type, e.node, e.at, e.data) for e in chunks])
-
-        def write() -> None:
-            (last,) = self._execute("SELECT max(n + count) FROM chunks WHERE run=?", (run,)).fetchone()
-            n = last or 0
-            self._execute("INSERT INTO chunks VALUES(?,?,?,?)", (run, n, len(chunks), body))
-            if n % CHUNKS_KEPT + len(chunks) >= CHUNKS_KEPT:
-                self._execute("DELETE FROM chunks WHERE run=? AND n<?", (run, n - CHUNKS_KEPT))
-
-        await self._database.run(write)
+        await self._database.run(lambda: self._chunks.append(run, chunks))
 
     async def chunks(self, run: str, after: int = 0) -> tuple[list[Event], int]:
-        def read() -> tuple[list[Event], int]:
-            sql = "SELECT n, count, body FROM chunks WHERE run=? AND n+count>? ORDER BY n"
-            found: list[Event] = []
-            end = after
-            for n, count, body in self._execute(sql, (run, after)).fetchall():
-                events = [
-                    Event(seq, EventType(type), node, at, data)
-                    for seq, type, node, at, data in json.loads(body)
-                ]
-                if n > end:
-                    found.append(Event(events[0].seq, EventType.GAP, data={"missing": n - end}))
-                found += events[max(0, after - n) :]
-                end = n + count
-            return found, end
+        return await self._database.read(lambda: self._chunks.read(run, after))
 
-        return await self._database.read(read)
+    async def join_chunks(self, run: str, before: int, chunks: Sequence[Event]) -> None:
+        await self._database.run(lambda: self._chunks.join(run, before, chunks))
 
     async def runs(
         self, *, chain: str = "", status: Status | None = None, waiting: bool = False,

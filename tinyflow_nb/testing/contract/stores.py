@@ -25,6 +25,7 @@ MODULES = (
     "b_waiting_and_deadlines",
     "c_commits",
     "c_events",
+    "c_joining",
     "c_watching_elsewhere",
     "chains_and_runs",
     "figures",
