@@ -167,6 +167,18 @@ def test_the_last_resort_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
         evaluate("many | select('in', many | map('list') | reverse | list) | list", scope)
 
 
+def test_a_machine_that_stands_still_makes_no_expression_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expression_sandbox, "MAX_SECONDS", 0.2)
+    spend = expression_sandbox.BoundedContext.spend_loops
+
+    def late(self: expression_sandbox.BoundedContext, count: int) -> None:
+        time.sleep(0.3)
+        spend(self, count)
+
+    monkeypatch.setattr(expression_sandbox.BoundedContext, "spend_loops", late)
+    assert render("{% for x in many %}{{ x }}{% endfor %}", {"many": [1, 2]}) == "12"
+
+
 def test_large_values_of_the_scope_pass_through() -> None:
     large = ["x" * 1_000] * 5_000
     assert evaluate("docs", {"docs": large}) is large
