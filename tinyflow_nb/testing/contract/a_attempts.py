@@ -59,7 +59,7 @@ async def test_a10_waits_are_exponential_with_jitter_and_bounded(still, wait_unt
         still.clock.advance(most / 2 - 0.001)  # half of a wait is never taken off
         assert not await wait_briefly(lambda n=number: work.count > n)
         still.clock.advance(most / 2 + 0.001)
-    assert await executor.wait(run, timeout=8) == 5
+    assert await executor.wait(run, timeout=60) == 5
     dues = [e.data["due"] - e.at for e in await all_events(executor, run) if e.type == "node.retrying"]
     assert all(most / 2 <= due <= most for due, most in zip(dues, longest, strict=True))
 
@@ -99,7 +99,7 @@ async def test_a10_a_timeout_is_per_attempt(still, wait_until):
     await wait_until(lambda: entered == 2)
     still.clock.advance(60)
     with pytest.raises(Exception, match="longer than its timeout of 60 s") as caught:
-        await executor.wait(run, timeout=8)
+        await executor.wait(run, timeout=60)
     assert caught.value.attempt == 2
 
 
@@ -120,7 +120,7 @@ async def test_a10_a_body_that_yields_for_ever_is_stopped_by_its_timeout(still, 
     await wait_until(lambda: chunks > 5)
     still.clock.advance(6)
     with pytest.raises(Exception, match="timeout of 5 s"):
-        await executor.wait(run, timeout=8)
+        await executor.wait(run, timeout=60)
 
 
 async def test_a10_on_a_form_the_timeout_is_the_time_to_answer(still, wait_until):
@@ -128,11 +128,11 @@ async def test_a10_on_a_form_the_timeout_is_the_time_to_answer(still, wait_until
     executor = await still.open()
     run = await executor.execute_async(still.define(source))
     with pytest.raises(Exception, match="Yes"):
-        await executor.wait(run, people=False, timeout=8)
+        await executor.wait(run, people=False, timeout=60)
     still.clock.advance(3599)
     assert (await executor.state(run)).status == "SUSPENDED"
     still.clock.advance(2)
-    assert await executor.wait(run, timeout=8) is False
+    assert await executor.wait(run, timeout=60) is False
     node = (await executor.state(run)).nodes["ask"]
     assert "nobody answered" in node.error["message"]
 
@@ -143,10 +143,10 @@ async def test_a10_a_form_nobody_answers_in_time_fails_the_run(still):
         still.define('@confirm(timeout=9)\ndef ask() -> bool:\n    """Yes?"""\n')
     )
     with pytest.raises(Exception, match="Yes"):
-        await executor.wait(run, people=False, timeout=8)
+        await executor.wait(run, people=False, timeout=60)
     still.clock.advance(9)
     with pytest.raises(Exception, match="nobody answered in time") as caught:
-        await executor.wait(run, timeout=8)
+        await executor.wait(run, timeout=60)
     assert (caught.value.node, caught.value.line) == ("ask", 2)
 
 
@@ -168,7 +168,7 @@ async def test_b19_a_thread_at_its_timeout_settles_at_once_and_its_late_result_i
     run = await executor.execute_async(still.define(source))
     await wait_until(lambda: entered)
     still.clock.advance(5)
-    assert await executor.wait(run, timeout=8) == 0
+    assert await executor.wait(run, timeout=60) == 0
     await wait_until(lambda: stopped)
     assert (await executor.state(run)).nodes["work"].output == 0
 
@@ -202,4 +202,4 @@ async def test_b19_a_thread_keeps_its_slot_until_it_returns(still, wait_until):
     await wait_until(settled)
     assert entered == ["stuck"]
     let_go[0] = True
-    assert await executor.wait(run, timeout=8) == {"stuck": 0, "after": 2}
+    assert await executor.wait(run, timeout=60) == {"stuck": 0, "after": 2}

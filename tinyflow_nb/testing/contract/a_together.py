@@ -17,7 +17,7 @@ async def suspended(still, source, **options):
     executor = await still.open(**options)
     run = await executor.execute_async(still.define(source))
     with pytest.raises(ChainSuspended):
-        await executor.wait(run, people=False, timeout=8)
+        await executor.wait(run, people=False, timeout=60)
     return executor, run
 
 
@@ -28,7 +28,7 @@ async def test_a08_items_nobody_answers_in_time_are_settled_one_by_one(still, mo
     executor, run = await suspended(still, FORMS.format(more=more))
     await executor.resume_async(run, True, node="ask[1]")
     still.clock.advance(10)
-    assert await executor.wait(run, timeout=8) == [rest, True, rest]
+    assert await executor.wait(run, timeout=60) == [rest, True, rest]
 
 
 async def test_a05_a_handler_closes_the_other_items_forms(still):
@@ -39,7 +39,7 @@ async def test_a05_a_handler_closes_the_other_items_forms(still):
     executor, run = await suspended(still, source)
     await executor.resume_async(run, True, node="ask[0]")
     still.clock.advance(10)
-    assert await executor.wait(run, timeout=8) == ["Timeout"]
+    assert await executor.wait(run, timeout=60) == ["Timeout"]
     state = await executor.state(run)
     assert state.waiting() == {}
     assert state.nodes["ask"].status == "FAILED"
@@ -76,9 +76,9 @@ def ask(x) -> str:
     for item, answers in (("ask[0]", ["no", "yes"]), ("ask[1]", ["no", "no", "no"])):
         for round, answer in enumerate(answers, 1):
             with pytest.raises(ChainSuspended):
-                await executor.wait(run, people=False, timeout=8)
+                await executor.wait(run, people=False, timeout=60)
             await executor.resume_async(run, answer, node=f"{item}#{round}")
-    assert await executor.wait(run, timeout=8) == ["yes", "no"]
+    assert await executor.wait(run, timeout=60) == ["yes", "no"]
     items = (await executor.state(run)).nodes["ask"].items
     assert [(i.round, i.exhausted) for i in items] == [(2, False), (3, True)]
 

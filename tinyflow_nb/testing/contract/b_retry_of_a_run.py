@@ -38,11 +38,11 @@ async def test_b13_retry_of_a_stopped_run_asks_again(house, finish):
     executor = await house.open()
     run = await executor.execute_async(house.define(ASK))
     with pytest.raises(ChainSuspended):
-        await executor.wait(run, people=False, timeout=8)
+        await executor.wait(run, people=False, timeout=60)
     await executor.stop(run)
     await executor.retry(run)
     with pytest.raises(ChainSuspended):
-        await executor.wait(run, people=False, timeout=8)
+        await executor.wait(run, people=False, timeout=60)
     await executor.resume_async(run, True)
     assert (await finish(executor, run)).result == "sent True"
 
@@ -92,12 +92,12 @@ async def test_b13_only_a_failed_or_cancelled_run_is_retried(house, wait_until, 
     run = await executor.execute_async(house.define(source))
     if status == "SUCCEEDED":
         gate.open.set()
-        await executor.wait(run, timeout=8)
+        await executor.wait(run, timeout=60)
     elif status == "RUNNING":
         await wait_until(lambda: gate.entered)
     else:
         with pytest.raises(ChainSuspended):
-            await executor.wait(run, people=False, timeout=8)
+            await executor.wait(run, people=False, timeout=60)
     before = await executor.state(run)
     with pytest.raises(InvalidOperation, match=f"{status}.*only a FAILED or CANCELLED"):
         await executor.retry(run)

@@ -13,6 +13,7 @@ from tinyflow_nb.model.commit import Commit, End, NewRun, Settle
 from tinyflow_nb.model.shape import shape_of
 from tinyflow_nb.model.status import Status
 from tinyflow_nb.model.trigger import Trigger
+from tinyflow_nb.testing.contract.cells import Gate
 from tinyflow_nb.trust import UserTrust
 
 LEASE = 30.0
@@ -45,7 +46,7 @@ async def counting(house, counted, source, **options):
     await executor.registry.submit(house.define(source))  # the definition is kept
     stores[0].calls.clear()
     run = await executor.execute_async(house.define(source))
-    result = await executor.wait(run, timeout=20)
+    result = await executor.wait(run, timeout=60)
     return stores[0], result
 
 
@@ -67,7 +68,7 @@ async def test_c24_a_join_of_a_hundred_over_two_processes(house, counted):
     two = await house.open(wrap=wrap, capacity=3)
     run = await one.execute_async(house.define(fan(100)))
     await two.attach(run)
-    assert await one.wait(run, timeout=20) == sum(range(1, 101))
+    assert await one.wait(run, timeout=60) == sum(range(1, 101))
     assert sum(s.refused for s in stores) == 0
     assert sum(s.calls.count("commit") for s in stores) == 102
 
@@ -154,17 +155,22 @@ async def test_c25_a_line_costs_one_round_trip_a_node(house, counted):
     assert working == ["create", *["commit"] * 40]
 
 
-async def test_c25_a_long_line_lets_other_runs_have_their_turn(house):
-    executor = await house.open()
+async def test_c25_a_long_line_lets_other_runs_have_their_turn(house, wait_until):
+    first = Gate()
+    executor = await house.open(overrides={"n0": first.body(0)})
     order: list[str] = []
-    long = await executor.execute_async(house.define(line(400)), run_id="long")
-    short = await executor.execute_async(house.define(line(3)), run_id="short")
 
     async def wait(run):
-        await executor.wait(run, timeout=20)
+        await executor.wait(run, timeout=60)
         order.append(run)
 
-    await asyncio.gather(wait(long), wait(short))
+    waits = []
+    for run, length in (("long", 400), ("short", 3)):
+        await executor.execute_async(house.define(line(length)), run_id=run)
+        waits.append(asyncio.ensure_future(wait(run)))
+        await wait_until(lambda: first.entered == len(waits))
+    first.open.set()  # from here on both have all they need
+    await asyncio.gather(*waits)
     assert order == ["short", "long"]
 
 
@@ -214,7 +220,7 @@ async def test_c27_triggers_twice_late_reordered_or_of_another_generation_change
     run = await executor.execute_async(house.define(LINE_AND_FORM))
     await storm(run)
     with pytest.raises(ChainSuspended):
-        await executor.wait(run, people=False, timeout=8)
+        await executor.wait(run, people=False, timeout=60)
     before = await executor.state(run)
     await storm(run)
     assert await executor.state(run) == before
@@ -298,7 +304,7 @@ async def test_c27_the_outbox_is_the_truth_a_lost_trigger_is_found_again(still, 
     await wait_until(lambda: [t for t in scheduler.seen if t.kind == "retry"])
     still.clock.advance(10)
     await scheduler.accept(scheduler.seen[-1])
-    assert await executor.wait(run, timeout=8) == 2
+    assert await executor.wait(run, timeout=60) == 2
 
 
 async def test_09_max_concurrency_of_a_chain_bounds_its_running_nodes(house):
@@ -342,7 +348,7 @@ def end(sizes: list[int], big: str, bigger: list[str]) -> str:
     two = await house.open()  # opened before there is any large value
     executor = await house.open()
     run = await executor.execute_async(house.define(source), {"text": text})
-    assert await executor.wait(run, timeout=8) == "[160000, 160000] 160000 True"
+    assert await executor.wait(run, timeout=60) == "[160000, 160000] 160000 True"
     state = await two.state(run)
     assert state.inputs == {"text": text}
     assert state.nodes["big"].output == text * 2
@@ -360,6 +366,6 @@ async def test_09_another_process_goes_on_with_a_large_value(still, finish):
     one = await still.open()
     run = await one.execute_async(still.define(source))
     with pytest.raises(ChainSuspended):
-        await one.wait(run, people=False, timeout=8)
+        await one.wait(run, people=False, timeout=60)
     await two.resume_async(run, True)
     assert (await finish(two, run)).result == 100_000

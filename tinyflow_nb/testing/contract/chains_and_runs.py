@@ -23,8 +23,8 @@ async def test_11_versions_count_from_one_and_equal_content_is_the_same_version(
         (2, False, two.hash), (1, True, one.hash),
     ]  # fmt: skip
     assert [(p.name, p.version) for p in await executor.chains()] == [("sums", 1)]
-    assert await executor.execute("sums", {"x": 1}, timeout=8) == 2, "the current one again"
-    assert await executor.execute("sums@2", {"x": 1}, timeout=8) == 3
+    assert await executor.execute("sums", {"x": 1}, timeout=60) == 2, "the current one again"
+    assert await executor.execute("sums@2", {"x": 1}, timeout=60) == 3
 
 
 async def test_11_a_run_keeps_the_definition_it_started_with(house):
@@ -35,10 +35,10 @@ async def test_11_a_run_keeps_the_definition_it_started_with(house):
     run = await executor.execute_async("flow")
     await executor.publish(second)
     with pytest.raises(ChainSuspended):
-        await executor.wait(run, people=False, timeout=8)
+        await executor.wait(run, people=False, timeout=60)
     other = await house.open()
     await other.resume_async(run, True)
-    assert await other.wait(run, timeout=8) == "one"
+    assert await other.wait(run, timeout=60) == "one"
     assert (await other.state(run)).chain == "flow@1"
 
 
@@ -90,7 +90,7 @@ async def test_a_definition_with_another_hash_or_graph_is_refused(house):
         assert lie != text
         with pytest.raises(DefinitionError):
             await executor.execute_async(lie)
-    assert await executor.execute(text, timeout=8) == 1
+    assert await executor.execute(text, timeout=60) == 1
     assert ChainDefinition.from_json(text) == definition
 
 
@@ -145,12 +145,12 @@ async def test_runs_come_newest_first_by_pages_and_filters(house):
     asks = [await executor.execute_async(ask) for _ in range(3)]
     failed = await executor.execute_async(bad)
     for run in sums:
-        await executor.wait(run, timeout=8)
+        await executor.wait(run, timeout=60)
     for run in asks:
         with pytest.raises(ChainSuspended):
-            await executor.wait(run, people=False, timeout=8)
+            await executor.wait(run, people=False, timeout=60)
     with pytest.raises(Exception, match="no"):
-        await executor.wait(failed, timeout=8)
+        await executor.wait(failed, timeout=60)
 
     async def ids(**filters):
         return [r.id for r in (await executor.runs(**filters)).runs]
@@ -186,11 +186,11 @@ async def test_runs_are_counted_by_chain_and_status(house):
     await executor.publish(inner)
     outer = house.define('@chain("inner")\ndef below() -> bool: ...\n', "outer")
     for x in range(3):
-        await executor.execute("sums", {"x": x}, timeout=8)
+        await executor.execute("sums", {"x": x}, timeout=60)
     for _ in range(2):
         run = await executor.execute_async(outer)
         with pytest.raises(ChainSuspended):
-            await executor.wait(run, people=False, timeout=8)
+            await executor.wait(run, people=False, timeout=60)
     await executor.stop(run)
     everything = {
         ("sums@1", "SUCCEEDED"): 3,
@@ -211,7 +211,7 @@ async def test_waiting_lists_every_open_form_with_its_run(house):
     runs = [await executor.execute_async(house.define(source)) for _ in range(2)]
     for run in runs:
         with pytest.raises(ChainSuspended):
-            await executor.wait(run, people=False, timeout=8)
+            await executor.wait(run, people=False, timeout=60)
     found = [(state.id, node.id, node.waiting_for["message"]) for state, node in await executor.waiting()]
     assert found == [
         (run, f"ask[{i}]", f"Is {i + 1} good?") for run in reversed(runs) for i in range(2)
@@ -230,7 +230,7 @@ def a(ctx: ExecutionContext, n: int) -> dict:
     executor = await house.open()
     definition = house.define(source)
     run = await executor.execute_async(definition, {"n": 1}, session="s", user="ada")
-    assert await executor.wait(run, timeout=8) == {
+    assert await executor.wait(run, timeout=60) == {
         "run": run, "chain": definition.short_ref, "node": "a", "attempt": 1, "root": run,
         "stack": [definition.short_ref], "session": "s", "user": "ada", "key": f"{run}/a/-/1",
     }  # fmt: skip

@@ -77,7 +77,7 @@ async def test_figures_by_status_chain_time_and_tokens(still: Any, finish: Any, 
     assert found.backlog == Backlog(suspended=1)
     still.clock.advance(7.0)
     await executor.resume_async(waiting, True)
-    await executor.wait(waiting, timeout=8)
+    await executor.wait(waiting, timeout=60)
     assert (await executor.metrics()).chains["asks"].seconds_p50 == 7.0
     newest = await executor.metrics(limit=2)
     assert (newest.looked_at, newest.complete, set(newest.chains)) == (2, False, {"bad", "asks"})

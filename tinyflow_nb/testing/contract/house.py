@@ -18,6 +18,10 @@ from tinyflow_nb.schedulers.local import LocalScheduler
 
 StoreFactory = Callable[[Clock], Any]
 
+LEASE = 600.0
+"""Seconds, far longer than a test waits: what an executor did not do in time, no expired lease and no look
+through the outbox, twice a lease, makes up for."""
+
 
 @functools.cache
 def define(source: str, name: str = "demo") -> ChainDefinition:
@@ -45,6 +49,7 @@ class House:
         wrap: Callable[[Any], Any] = lambda store: store, **options: Any,
     ) -> ChainExecutor:  # fmt: skip
         """An executor on the store; `wrap` goes around the store."""
+        options.setdefault("lease", LEASE)
         store = wrap(self.store())
         executor = ChainExecutor(
             store, store, options.pop("scheduler", None) or LocalScheduler(self.clock),
@@ -71,7 +76,7 @@ class House:
 async def ended(executor: ChainExecutor, run: str) -> ChainState:
     """Wait for any end."""
     try:
-        result = await executor.wait(run, timeout=8)
+        result = await executor.wait(run, timeout=60)
     except (ChainFailed, ChainCancelled):
         return await executor.state(run)
     state = await executor.state(run)

@@ -9,16 +9,17 @@ from tinyflow_nb.errors import InvalidOperation
 from tinyflow_nb.testing.contract.towers import ASK, FAIL, calls, lowest, tower
 
 
+async def asks(executor, run) -> bool:
+    """Whether somebody is asked, however deep."""
+    return bool((await executor.state(run)).waiting())
+
+
 @pytest.mark.parametrize("depth", [1, 3, 40])
 async def test_12_stop_goes_down(house, wait_until, depth):
     executor = await house.open()
     top = await tower(house, executor, ASK, depth)
     run = await executor.execute_async(top, {"n": 4})
-
-    async def waits():
-        return (await executor.state(run)).waiting()
-
-    await wait_until(waits)
+    await wait_until(lambda: asks(executor, run))
     await executor.stop(run)
     with pytest.raises(ChainCancelled):
         await executor.wait(run)
@@ -36,11 +37,7 @@ async def test_12_an_abandoned_child_goes_on(house, wait_until):
     top = house.define(calls("level0", ', on_parent_close="abandon"'), "top")
     run = await executor.execute_async(top, {"n": 4})
     child = await lowest(executor, run, 1)
-
-    async def waits():
-        return (await executor.state(run)).waiting()
-
-    await wait_until(waits)
+    await wait_until(lambda: asks(executor, run))
     await executor.stop(run)
     await wait_until(lambda: executor.state(run))
     await executor.resume_async(child)
@@ -104,26 +101,24 @@ async def test_13_retry_of_a_stopped_root_goes_on_with_the_stopped_child(house, 
     executor = await house.open()
     top = await tower(house, executor, ASK, 2)
     run = await executor.execute_async(top, {"n": 4})
-
-    async def waits():
-        return (await executor.state(run)).waiting()
-
-    await wait_until(waits)
+    await wait_until(lambda: asks(executor, run))
     await executor.stop(run)
     await executor.retry(run)
-    await wait_until(waits)
+    await wait_until(lambda: asks(executor, run))
     await executor.resume_async(run, "at last")
     assert await executor.wait(run) == "sent at last"
 
 
-async def test_14_a_timeout_ends_the_child(house, wait_until):
-    executor = await house.open()
-    await executor.publish(house.define(ASK, "level0"))
-    top = house.define(calls("level0", ", timeout=0.2, on_error='skip'"), "top")
+async def test_14_a_timeout_ends_the_child(still, wait_until):
+    executor = await still.open()
+    await executor.publish(still.define(ASK, "level0"))
+    top = still.define(calls("level0", ", timeout=20, on_error='skip'"), "top")
     run = await executor.execute_async(top, {"n": 4})
+    await wait_until(lambda: asks(executor, run))
+    still.clock.advance(20)
     assert await executor.wait(run) is None
     state = await executor.state(run)
-    assert "did not end within 0.2 s" in state.nodes["below"].error["message"]
+    assert "did not end within 20 s" in state.nodes["below"].error["message"]
 
     async def stopped():
         return (await executor.state(state.nodes["below"].child)).status == "CANCELLED"
@@ -131,10 +126,12 @@ async def test_14_a_timeout_ends_the_child(house, wait_until):
     await wait_until(stopped)
 
 
-async def test_14_the_parent_s_deadline_bounds_the_child(house, wait_until):
-    executor = await house.open()
-    top = await tower(house, executor, ASK, 2)
-    run = await executor.execute_async(top, {"n": 4}, deadline=0.3)
+async def test_14_the_parent_s_deadline_bounds_the_child(still, wait_until):
+    executor = await still.open()
+    top = await tower(still, executor, ASK, 2)
+    run = await executor.execute_async(top, {"n": 4}, deadline=30)
+    await wait_until(lambda: asks(executor, run))
+    still.clock.advance(30)
     with pytest.raises(ChainFailed, match="deadline"):
         await executor.wait(run)
     bottom = await lowest(executor, run, 2)
