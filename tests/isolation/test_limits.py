@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.isolation.conftest import define, ends
+from tinyflow_nb import ChainFailed
+from tinyflow_nb.clock import ManualClock
 from tinyflow_nb.errors import DefinitionError
 
 SLOW = """
@@ -46,7 +48,7 @@ def is_alive(pid: int) -> bool:
 
 async def read_pid(folder: Path, wait_until: Any) -> int:
     file = folder / "pid"
-    return int(await wait_until(lambda: file.exists() and file.read_text(), 20))
+    return int(await wait_until(lambda: file.exists() and file.read_text()))
 
 
 @pytest.mark.parametrize(
@@ -104,10 +106,14 @@ async def test_b10_retry_and_on_error_apply_to_a_process_that_died(isolated: Any
 async def test_b19_a_node_that_never_ends_is_killed_at_its_timeout(
     isolated: Any, tmp_path: Path, wait_until: Any
 ) -> None:
+    clock = ManualClock()
+    executor = await isolated(clock=clock)
     source = SLOW.replace("def busy", "@node(timeout=0.5)\ndef busy")
-    state = await ends(await isolated(), source, {"folder": str(tmp_path)})
-    assert state.nodes["busy"].error["type"] == "Timeout"  # type: ignore[index]
+    run = await executor.execute_async(define(source), {"folder": str(tmp_path)})
     pid = await read_pid(tmp_path, wait_until)
+    clock.advance(0.5)
+    with pytest.raises(ChainFailed, match=r"its timeout of 0\.5 s"):
+        await executor.wait(run, timeout=60)
     await wait_until(lambda: not is_alive(pid))
 
 

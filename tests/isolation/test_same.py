@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.isolation.conftest import define, ends
 from tinyflow_nb import connect
+from tinyflow_nb.isolation import process
 from tinyflow_nb.language import module
 
 CELL = """
@@ -99,6 +100,25 @@ async def test_c26_chunks_prints_logs_and_what_is_written_are_the_nodes(isolated
     logged = {(e.data["level"], e.data["text"].strip()) for e in events if e.type == "node.log"}
     assert {("print", "printed 1"), ("warning", "logged")} <= logged
     assert {("stderr", "written"), ("stderr", "raw")} <= logged
+
+
+async def test_c26_a_cell_that_closes_its_output_is_not_waited_for(isolated: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(process, "MARK_SECONDS", 600.0)
+    source = """
+    import os
+    import sys
+
+    def a() -> int:
+        sys.stderr.write("before")
+        sys.stderr.close()
+        os.close(1)
+        return 1
+    """
+    executor = await isolated()
+    state = await ends(executor, source)
+    assert state.result == 1
+    logged = [e.data["text"] async for e in executor.events(state.id) if e.type == "node.log"]
+    assert logged == ["before\n"]
 
 
 async def test_b7_an_exception_names_the_cells_line_and_is_retried_and_handled(isolated: Any) -> None:

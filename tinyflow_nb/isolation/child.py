@@ -52,27 +52,29 @@ from tinyflow_nb.secrets import redact
 def main() -> None:
     """`python -m tinyflow_nb.isolation.child BYTES`: until the worker closes its pipe."""
     faulthandler.enable()
-    requests, answers = _own_pipes()
+    requests, answers, errors = _own_pipes()
     most = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    asyncio.run(_Child(requests, answers).serve())
+    asyncio.run(_Child(requests, answers, errors).serve())
 
 
-def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The worker's pipes, out of the reach of `print` and of subprocesses."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+def _own_pipes() -> tuple[BinaryIO, BinaryIO, int]:
+    """The worker's pipes, out of the reach of `print` and of subprocesses; the standard error again, for
+    whatever the cell does to its own."""
+    requests, answers, errors = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"), os.dup(2)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    return requests, answers
+    return requests, answers, errors
 
 
 class _Child:
-    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
+    def __init__(self, requests: BinaryIO, answers: BinaryIO, errors: int) -> None:
         self._requests = requests
         self._answers = answers
+        self._errors = errors
         self._plans: dict[str, Plan] = {}
         self._sending = threading.Lock()
 
@@ -88,10 +90,11 @@ class _Child:
         threading.Thread(target=read, name="tinyflow-requests", daemon=True).start()
         while True:
             answer = await self._answer(await inbox.get())
-            with contextlib.suppress(OSError, ValueError):  # the cell closed them
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os.write(2, MARK + b"\n")
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):  # the cell closed it
+                    stream.flush()
+            with contextlib.suppress(OSError):
+                os.write(self._errors, MARK + b"\n")
             self._send(answer)
 
     def _read(self) -> bytes:

@@ -29,8 +29,8 @@ from tinyflow_nb.isolation.messages import (
 MODULE = "tinyflow_nb.isolation.child"
 LINE = 10_000
 """Bytes of its standard error taken as one line, at most."""
-MARK_SECONDS = 1.0
-"""How long an answer waits for the mark on the standard error."""
+MARK_SECONDS = 30.0
+"""How long an answer waits for the mark on the standard error, which came before it."""
 
 Heard = Callable[[Chunk | Log], None]
 
@@ -81,7 +81,7 @@ class Child:
             while True:
                 answer = await self._next()
                 if not isinstance(answer, Chunk | Log):
-                    with contextlib.suppress(TimeoutError):  # the cell may have closed it
+                    with contextlib.suppress(TimeoutError):  # a cell may close whatever is open
                         async with asyncio.timeout(MARK_SECONDS):
                             await self._marked.wait()
                     return answer
