@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,7 @@ def test_a_wrong_option_is_said(chain: str, arguments: list[str], told: str) -> 
 
 def test_a_deadline_is_written_as_in_a_cell(chain: str) -> None:
     """SEMANTICS 14"""
+    before = time.time()
     run = documents(call("run", chain, "-i", "topic=cat", "--deadline", "3m", "--json"))[-1]["run"]
     state = documents(call("show", run, "--json"))[0]
-    assert state["deadline_at"] - state["created_at"] == pytest.approx(180, abs=1)
+    assert before <= state["deadline_at"] - 180 <= time.time()

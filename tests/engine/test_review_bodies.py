@@ -59,7 +59,7 @@ async def test_b12_what_waits_for_a_thread_is_never_run_once_its_run_was_stopped
 
     def body(doc):
         begun.append(doc)
-        gate.wait(10)
+        gate.wait(60)
         return doc
 
     source = "docs: list[int]\n@node(each='doc in docs')\ndef a(doc) -> int:\n    return doc\n"

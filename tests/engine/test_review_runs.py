@@ -55,7 +55,7 @@ async def a() -> int: return 1
 @node(after=[])
 async def b() -> int: return 2
 """
-    gate, tries = asyncio.Event(), []
+    gate, at_work, tries = asyncio.Event(), asyncio.Event(), []
 
     async def a():
         tries.append(1)
@@ -63,13 +63,14 @@ async def b() -> int: return 2
         return 1
 
     async def b():
+        at_work.set()
         await gate.wait()
         return 2
 
     clock = ManualClock()
     async with connect(address.format(tmp_path), clock=clock, overrides={"a": a, "b": b}) as executor:
         run = await executor.execute_async(define(source))
-        await wait_until(lambda: tries and len(executor._worker.attempts) == 1)
+        await wait_until(lambda: executor._scheduler._timers._cancels and at_work.is_set())
         clock.advance(6)  # the retry's time comes, and there is no room
         await wait_until(lambda: not executor._scheduler._units._ready)
         gate.set()

@@ -247,12 +247,11 @@ class Runs(RuleBasedStateMachine):
         self.do(self._agree())
 
     async def _agree(self) -> None:
-        for turn in range(2000):  # until nothing is under way any more
-            if self.scheduler.idle and not self.executor._worker._tasks:
-                break
+        end, turn = self.loop.time() + 60.0, 0
+        while not self.scheduler.idle or self.executor._worker._tasks:  # something is under way
+            assert self.loop.time() < end, "the executor does not come to rest"
             await asyncio.sleep(0 if turn < 200 else 0.002)
-        else:
-            raise AssertionError("the executor does not come to rest")
+            turn += 1
         for run, expected in self.models.items():
             problem = await self._difference(run, expected)
             assert not problem, f"{run}: {problem}"

@@ -60,14 +60,15 @@ async def test_46_1000_children_on_a_worker_of_two_units_leave_nothing_behind(
     executor = await house.open(capacity=2, threads=2)
     await executor.publish(house.define(DOUBLE, "level0"))
     many = house.define(MANY, "many")
-    sizes, threads, tasks = [], [], len(asyncio.all_tasks())
+    sizes, threads = [], []
+    tasks, before = len(asyncio.all_tasks()), threading.active_count()
     for _ in range(2):
         result = await executor.execute(many, {"ns": list(range(CHILDREN))}, timeout=120)
         assert result == [n * 2 for n in range(CHILDREN)]
         sizes.append(resident_mb())
         threads.append(threading.active_count())
     assert sizes[1] - sizes[0] < 5, f"MB after the first and the second thousand: {sizes}"
-    assert threads[0] == threads[1]
+    assert max(threads) <= before + 3, "those that `def` nodes run in, and that of the leases"
     await wait_until(lambda: len(asyncio.all_tasks()) <= tasks + 2)
 
 

@@ -26,7 +26,7 @@ def double(n: int) -> int:
 
 
 class Fake:
-    timeout = 5.0
+    timeout = 600.0
 
     async def execute(self, call: NodeCall) -> Produced:
         return Produced("well", {"usage": {"model": "fake", "requests": 1, "output_tokens": 3}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,7 +51,7 @@ class Endpoint:
 
     def answer(self, handler: BaseHTTPRequestHandler, what: Any) -> None:
         if what == "hang":
-            self.release.wait(10)
+            self.release.wait(100)
             return
         status, body = (
             (what, {"error": {"message": f"key {KEY} refused"}}) if isinstance(what, int) else (200, None)
@@ -205,14 +206,16 @@ async def test_a_cancelled_attempt_lets_go_at_once(
 
 
 async def test_an_unreachable_endpoint_is_named_without_credentials(
-    endpoint: Endpoint, llm_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+    llm_call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint.close()
-    url = endpoint.url.replace("127.0.0.1", "someone:hidden@127.0.0.1")
-    monkeypatch.setenv("TINYFLOW_MODELS", json.dumps({"gone": {"model": "m", "base_url": url}}))
-    with pytest.raises(ModelError) as caught:
-        await LlmNode().execute(llm_call(models=["gone"], settings={"max_retries": 0}))
-    assert f"model 'gone': can't be reached, or broke off at {endpoint.url}" in str(caught.value)
+    with socket.socket() as nobody:  # holds the port, and does not listen
+        nobody.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{nobody.getsockname()[1]}/v1"
+        models = {"gone": {"model": "m", "base_url": f"http://someone:hidden@{place}"}}
+        monkeypatch.setenv("TINYFLOW_MODELS", json.dumps(models))
+        with pytest.raises(ModelError) as caught:
+            await LlmNode().execute(llm_call(models=["gone"], settings={"max_retries": 0}))
+    assert f"model 'gone': can't be reached, or broke off at http://{place}" in str(caught.value)
     assert "hidden" not in str(caught.value)
 
 

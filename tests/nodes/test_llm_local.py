@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args
 
@@ -84,7 +83,7 @@ async def test_the_loop_stays_free_while_the_model_starts(monkeypatch: pytest.Mo
 
     def start() -> Any:
         entered.set()
-        release.wait(10)
+        release.wait(60)
         return Slow()
 
     monkeypatch.setattr(llm_local, "_server", None)
@@ -96,7 +95,7 @@ async def test_the_loop_stays_free_while_the_model_starts(monkeypatch: pytest.Mo
             return url
 
     task = asyncio.create_task(use())
-    assert await asyncio.to_thread(entered.wait, 5)
+    assert await asyncio.to_thread(entered.wait, 60)
     assert not task.done()
     release.set()
     assert await task == "http://127.0.0.1:1/v1"
@@ -122,7 +121,7 @@ def test_a_process_that_ends_as_soon_as_the_model_is_there_does_end() -> None:
     code = "from tinyflow_nb.nodes.llm_local import _base_url; print(_base_url()[:17])"
     command = [sys.executable, "-c", code]
     done = subprocess.run(
-        command, env=dict(os.environ), capture_output=True, text=True, timeout=60, check=False
+        command, env=dict(os.environ), capture_output=True, text=True, timeout=110, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "http://127.0.0.1:\n", "")
 
@@ -146,20 +145,19 @@ async def story():
 def tell():
     try:
         asyncio.run(story())
+        print("the whole story", flush=True)
     except asyncio.CancelledError:
         pass  # the server's end called it off
 
 threading.Thread(target=tell, daemon=True).start()
-started.wait(60)
+started.wait()
 print("generating", started.is_set(), flush=True)
 """
 
 
 def test_a_process_that_ends_while_the_model_speaks_ends_soon_and_in_silence() -> None:
-    before = time.monotonic()
     command = [sys.executable, "-c", ENDS_WHILE_GENERATING]
     done = subprocess.run(
-        command, env=dict(os.environ), capture_output=True, text=True, timeout=100, check=False
+        command, env=dict(os.environ), capture_output=True, text=True, timeout=110, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "generating True\n", "")
-    assert time.monotonic() - before < 90  # the whole story would take minutes

@@ -98,7 +98,7 @@ async def test_44_no_way_around(house, user, ledger, way) -> None:
     looked = await mine.definition("evil")
     ways: dict[str, Any] = {
         "attach": lambda: mine.attach(run),
-        "wait": lambda: mine.wait(run, 5),
+        "wait": lambda: mine.wait(run, 60),
         "resume": lambda: mine.resume_async(run, True),
         "retry": lambda: mine.retry(run),
         "definition": lambda: mine.execute(looked, {"folder": "."}),
@@ -110,7 +110,10 @@ async def test_44_no_way_around(house, user, ledger, way) -> None:
     assert ledger.lines() == []
 
 
-async def test_44_a_claim_of_an_untrusted_run_is_handed_back(user, ledger, wait_until, executor_on) -> None:
+async def test_44_a_claim_of_an_untrusted_run_is_handed_back(
+    user, ledger, wait_until, executor_on, monkeypatch
+) -> None:
+    monkeypatch.setattr(vetting, "ASK_AGAIN_SECONDS", 600.0)
     store = MemoryStore()
     alice, bob = user("alice"), user("bob")
     async with executor_on(store, alice, execute=False) as other, executor_on(store, bob) as mine:
@@ -256,7 +259,7 @@ async def test_44_a_failure_still_names_the_line_of_a_definition_read_back(house
     alice = user("alice")
     run = await (await house.open(alice, execute=False)).execute_async(define(source))
     with pytest.raises(ChainFailed) as caught:
-        await (await house.open(alice)).wait(run, 10)
+        await (await house.open(alice)).wait(run, 60)
     assert caught.value.line == 4
 
 

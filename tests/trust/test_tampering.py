@@ -228,7 +228,7 @@ async def test_44_what_is_left_of_a_definition_is_no_way_to_crash(house, user, d
 
 def _set(redis: Any, hash: str, text: str) -> None:
     key = f"tf:{{reg}}:d:{hash}"
-    with socket.create_connection(("127.0.0.1", redis.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", redis.port), timeout=60) as connection:
         words = [word.encode() for word in ("SET", key, text)]
         connection.sendall(b"*3\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words))
         assert connection.recv(64) == b"+OK\r\n"
