@@ -5,21 +5,27 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import nbformat
 import pytest
 
-SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+from tests.conftest import free_port
+
+HERE = Path(__file__).parent
+SCREENSHOTS = HERE.parents[1] / "build" / "screenshots"
 START_SECONDS = 120
+WAIT_SECONDS = 120
+"""For what comes: far longer than it takes anywhere."""
+TEST_SECONDS = 900
+"""Of one test, its server and browser included."""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -37,6 +43,12 @@ new MutationObserver((changes) => {
 }).observe(document, {subtree: true, childList: true, characterData: true, attributeFilter: ['data-status']});
 """
 """Remembers what a reader saw: each status a node took, each text a stream showed."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS), append=False)  # before any other
 
 
 def missing(what: str) -> None:
@@ -72,9 +84,10 @@ def serve(module: str, flags: list[str], folder: Path) -> Iterator[tuple[str, Pa
     notices = folder / "lab_settings_dir" / "@jupyterlab" / "apputils-extension"
     notices.mkdir(parents=True)
     (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    pages = folder / "config_dir" / "labconfig"
+    pages.mkdir(parents=True)
+    (pages / "page_config.json").write_text('{"buildCheck": false}')  # which starts node, for each page
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TINYFLOW_")}
     environment["TINYFLOW_STORE"] = f"sqlite:///{folder / 'runs.db'}"
     for name in ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"):
@@ -88,6 +101,7 @@ def serve(module: str, flags: list[str], folder: Path) -> Iterator[tuple[str, Pa
                 sys.executable, "-m", module, "--no-browser", "--allow-root", "--ip=127.0.0.1",
                 f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=",
                 "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True",
+                "--KernelManager.autorestart=False",  # in the midst of it no session can be shut down
                 f"--ServerApp.root_dir={root}", *flags,
             ],
             env=environment, stdout=log, stderr=subprocess.STDOUT,
@@ -98,7 +112,7 @@ def serve(module: str, flags: list[str], folder: Path) -> Iterator[tuple[str, Pa
         yield address, root
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(WAIT_SECONDS)
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -132,7 +146,7 @@ class Page:
 
     def __init__(self, browser: Any, address: str, name: str) -> None:
         self.page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(WAIT_SECONDS * 1000)
         self.page.add_init_script(WATCH)
         self._address, self._name = address, name
         self.open()
@@ -174,9 +188,9 @@ class Page:
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for something outside the page."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + WAIT_SECONDS
         while not condition():
-            assert time.monotonic() < end, "60 s went by"
+            assert time.monotonic() < end, f"{WAIT_SECONDS} s went by"
             self.page.wait_for_timeout(50)
 
     def until_executed(self, cell: int) -> None:
@@ -234,7 +248,7 @@ class OpenNotebook(Protocol):
 def open_notebook(server: tuple[str, Path], browser: Any, tmp_path: Path) -> Iterator[OpenNotebook]:
     """`open_notebook("name", cells)`; every notebook of a test shares the test's own store."""
     address, root = server
-    opened: list[Page] = []
+    opened = ExitStack()
 
     def open_(name: str, cells: list[str], kernel: str = "python3") -> Page:
         store = f"sqlite:///{tmp_path / 'runs.db'}"
@@ -246,9 +260,9 @@ def open_notebook(server: tuple[str, Path], browser: Any, tmp_path: Path) -> Ite
             "name": kernel, "display_name": kernel, "language": "python",
         }  # fmt: skip
         nbformat.write(notebook, root / f"{name}.ipynb")
-        opened.append(Page(browser, address, f"{name}.ipynb"))
-        return opened[-1]
+        page = Page(browser, address, f"{name}.ipynb")
+        opened.callback(page.close)
+        return page
 
-    yield open_
-    for page in opened:
-        page.close()
+    with opened:
+        yield open_

@@ -10,8 +10,6 @@ import pytest
 from tests.browser.conftest import OpenNotebook, Page
 from tests.browser.test_lab import ASKING, look, statuses_in
 
-pytestmark = pytest.mark.timeout(240)
-
 AXE = Path(__file__).resolve().parents[2] / "widgets" / "node_modules" / "axe-core" / "axe.min.js"
 SEEN = """() => {
   const e = document.activeElement, style = getComputedStyle(e);

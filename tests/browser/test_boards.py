@@ -7,11 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.browser.conftest import OpenNotebook, Page
-
-pytestmark = pytest.mark.timeout(180)
 
 ASK = """%%tinyflow ask -i who=bob
 who: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +13,6 @@ import nbformat
 import pytest
 
 from tests.browser.conftest import Page
-
-pytestmark = pytest.mark.timeout(400)
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 ANSWERED_BY_CODE = re.compile(r'^[\w.\[\]"]+\.resume\(.*\n', re.MULTILINE)
@@ -62,7 +61,7 @@ def test_every_notebook_is_here() -> None:
 @pytest.fixture
 def example(request: pytest.FixtureRequest, browser: Any) -> Iterator[OpenExample]:
     """`example(where, name)`: the notebook without outputs, open at the server of the fixture `where`."""
-    opened: list[Page] = []
+    opened = ExitStack()
 
     def open_(where: str, name: str) -> Page:
         address, root = request.getfixturevalue(where)
@@ -72,12 +71,12 @@ def example(request: pytest.FixtureRequest, browser: Any) -> Iterator[OpenExampl
                 cell.outputs, cell.execution_count = [], None
                 cell.source = ANSWERED_BY_CODE.sub("", cell.source)
         nbformat.write(notebook, root / f"{name}.ipynb")
-        opened.append(Page(browser, address, f"{name}.ipynb"))
-        return opened[-1]
+        page = Page(browser, address, f"{name}.ipynb")
+        opened.callback(page.close)
+        return page
 
-    yield open_
-    for page in opened:
-        page.close()
+    with opened:
+        yield open_
 
 
 def code_cells(name: str) -> dict[int, Any]:

@@ -14,8 +14,6 @@ import pytest
 
 from tests.browser.conftest import OpenNotebook, Page
 
-pytestmark = pytest.mark.timeout(480)
-
 CHAIN = """%%tinyflow fleet -i count=12
 import asyncio
 import os

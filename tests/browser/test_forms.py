@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.browser.conftest import OpenNotebook
-
-pytestmark = pytest.mark.timeout(120)
 
 ORDER = """%%tinyflow order
 import datetime as dt

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.browser.conftest import OpenNotebook, Page
-
-pytestmark = pytest.mark.timeout(180)
 
 CHAIN = '''%%tinyflow support_triage -i question=hello
 """Sort a customer's message and draft the answer."""

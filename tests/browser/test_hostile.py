@@ -8,12 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.browser.conftest import OpenNotebook
 from tests.widgets.conftest import HOSTILE
-
-pytestmark = pytest.mark.timeout(240)
 
 CELL = """%%tinyflow hostile -i words=@words
 import json

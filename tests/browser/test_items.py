@@ -12,8 +12,6 @@ import pytest
 from tests.browser.conftest import OpenNotebook, Page
 from tests.nodes.test_llm_endpoints import Endpoint
 
-pytestmark = pytest.mark.timeout(180)
-
 WAIT = """
 import asyncio
 from pathlib import Path

@@ -20,8 +20,6 @@ import pytest
 from tests.browser.conftest import OpenNotebook, Page, missing
 from tests.browser.test_lab import ASKING, statuses_in
 
-pytestmark = pytest.mark.timeout(240)
-
 PINS = Path(__file__).with_name("kernels")
 INSTALLED = Path(__file__).resolve().parents[2] / "build" / "kernels"
 VERSIONS = ["6.31.0", "7.3.0", "7.4.0"]

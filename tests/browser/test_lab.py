@@ -8,11 +8,7 @@ import re
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.browser.conftest import OpenNotebook, Page
-
-pytestmark = pytest.mark.timeout(120)
 
 STREAMING = """%%tinyflow talk -i words=60
 import asyncio

@@ -10,8 +10,6 @@ import pytest
 from tests.browser.conftest import OpenNotebook
 from tests.browser.test_items import WAIT, ended
 
-pytestmark = pytest.mark.timeout(300)
-
 NODES = 500
 LANES = 20
 SLOW = 445

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import pytest
-
 from tests.browser.conftest import OpenNotebook
 from tests.browser.test_items import house, named  # noqa: F401 - a fixture is found by its name
 from tests.nodes.test_llm_endpoints import Endpoint
-
-pytestmark = pytest.mark.timeout(240)
 
 HEAD = """%%tinyflow {name} -i question="Where is it?"
 import asyncio

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from tests.browser.conftest import OpenNotebook
-
-pytestmark = pytest.mark.timeout(300)
 
 PUBLISHED = '''%%tinyflow review --no-run
 from collections.abc import AsyncIterator

@@ -10,8 +10,6 @@ import pytest
 from tests.browser.conftest import OpenNotebook
 from tests.browser.test_lab import ASKING, WAIT_BUSILY, statuses_in
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def server(notebook_server: tuple[str, Path]) -> tuple[str, Path]:

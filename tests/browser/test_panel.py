@@ -13,8 +13,6 @@ import pytest
 from tests.browser.conftest import OpenNotebook
 from tests.browser.test_lab import ASKING
 
-pytestmark = pytest.mark.timeout(180)
-
 FAILING = """%%tinyflow bad -i n=0
 def rows(n: int) -> list[dict]:
     print("looking")

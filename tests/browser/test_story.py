@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.browser.conftest import SCREENSHOTS, OpenNotebook
-
-pytestmark = pytest.mark.timeout(180)
 
 TALK = """%%tinyflow talk -i words=3
 from collections.abc import Iterator
