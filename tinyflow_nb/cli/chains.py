@@ -98,7 +98,7 @@ def history(name: Name, store: Store = "", as_json: AsJson = False) -> None:
 
 @chains.command()
 def diff(old: Ref, new: Ref, store: Store = "") -> None:
-    """What changed from one version to another, as a unified diff."""
+    """What changed from one version to another, in the graph and in the source."""
 
     async def act(executor: ChainExecutor) -> None:
         out.print(Text((await executor.diff(old, new)).rstrip() or f"{old} and {new} are the same"))

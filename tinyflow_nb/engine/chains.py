@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from tinyflow_nb.engine.bundle import exported, import_bundle
+from tinyflow_nb.engine.comparing import difference
 from tinyflow_nb.engine.pins import LocalChain, call_problems
 from tinyflow_nb.engine.registry import Chain
 from tinyflow_nb.engine.registry_index import RegistryIndex
@@ -106,14 +106,14 @@ class Chains(Watching):
         return (await self.registry.resolve(chain)).definition
 
     async def diff(self, old: str, new: str) -> str:
-        """What changed from one version to another, as a unified diff of their sources; "" if nothing did.
+        """What changed from one version to another: nodes, edges, inputs and settings line by line, then a
+        unified diff of the sources; "" if nothing did.
 
         Raises:
             UnknownChain
         """
         before, after = await self.registry.resolve(old), await self.registry.resolve(new)
-        old_lines, new_lines = (f.definition.source.splitlines(keepends=True) for f in (before, after))
-        return "".join(difflib.unified_diff(old_lines, new_lines, before.ref, after.ref))
+        return difference(before.definition, after.definition, before.ref, after.ref)
 
     async def review(self, what: str) -> Review:
         """What to read before trusting a published chain, or the one of a run: nothing of it is executed.
