@@ -121,9 +121,10 @@ def test_another_process_with_the_recorded_id_is_left_alone(folder: Path) -> Non
 
 
 def test_one_that_hangs_is_told_and_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services.up(["redis"], folder=folder)
     monkeypatch.setattr(manage, "PATIENCE", 0.1)
     monkeypatch.setattr(manage.REDIS.__class__, "grace", 0.1)
-    services.up(["redis"], folder=folder)
+    monkeypatch.setattr(ports, "ANSWER_SECONDS", 0.1)
     pid = services.status(folder)[0].pids["redis"]
     os.kill(pid, signal.SIGSTOP)
     assert services.status(folder)[0].state == "not answering"
@@ -186,7 +187,7 @@ def test_the_variable_names_the_folder(tmp_path: Path, monkeypatch: pytest.Monke
 def test_without_the_extra_the_command_names_it() -> None:
     without = "import sys; sys.modules['psutil'] = None; from tinyflow_nb.cli import app; app(sys.argv[1:])"
     command = [sys.executable, "-c", without, "services", "status"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=110)
     assert result.returncode == 2
     assert "pip install 'tinyflow-nb[services]'" in result.stderr
     assert "Traceback" not in result.stderr
@@ -195,7 +196,7 @@ def test_without_the_extra_the_command_names_it() -> None:
 def test_services_outlive_the_command_that_started_them(folder: Path) -> None:
     start = "import sys; from tinyflow_nb.cli import app; app(sys.argv[1:])"
     command = [sys.executable, "-c", start, "services", "up", "redis", "--folder", str(folder)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=110)
     service = services.status(folder)[0]
     assert service.state == "running"
     assert result.stdout == f"{service.address}\n"

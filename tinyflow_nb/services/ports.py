@@ -16,6 +16,18 @@ FREE_FROM, FREE_TO, APART = 15_000, 30_000, 8
 could else be given that very port, connect to itself, and keep the service from starting. Apart, so that
 one's neighbours are nobody's port."""
 
+ANSWER_SECONDS = 5.0
+"""For a server's hello."""
+
+
+def dial(port: int) -> socket.socket:
+    """A connection, on which an answer may take ANSWER_SECONDS.
+
+    Raises:
+        OSError: nobody listens.
+    """
+    return socket.create_connection((LOOPBACK, port), timeout=ANSWER_SECONDS)
+
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from tinyflow_nb.errors import ServiceError
 from tinyflow_nb.services import processes
 from tinyflow_nb.services.places import write_config
-from tinyflow_nb.services.ports import LOOPBACK
+from tinyflow_nb.services.ports import dial
 
 OLDEST = (6, 2)
 READY_WITHIN = 60.0
@@ -84,7 +83,7 @@ def launch(folder: Path, program: Path, port: int) -> int:
 def answers(port: int, pid: int) -> bool:
     """Whether the server at the port is this process and has loaded its data."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+        with dial(port) as connection:
             connection.sendall(b"INFO server\r\nPING\r\nQUIT\r\n")
             told = b"".join(iter(lambda: connection.recv(65_536), b"")).decode("utf-8", "replace")
     except OSError:

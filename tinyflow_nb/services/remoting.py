@@ -11,6 +11,8 @@ from tinyflow_nb.services.ports import LOOPBACK
 
 CREATE_TOPIC, LIST_TOPICS, ROUTE_OF_TOPIC, CREATE_GROUP, LIST_GROUPS = 17, 21, 105, 200, 201
 SUCCESS = 0
+ANSWER_SECONDS = 30.0
+"""A server that has just started, on a machine with other things to do, takes its time."""
 _LENGTH = 0xFFFFFF
 """Of the header; the byte above says that it is JSON."""
 
@@ -29,7 +31,7 @@ def ask(port: int, code: int, body: bytes = b"", **fields: str) -> Reply:
     """
     request = {"code": code, "language": "OTHER", "opaque": 1, "flag": 0, "version": 0, "extFields": fields}
     header = json.dumps(request).encode()
-    with socket.create_connection((LOOPBACK, port), timeout=5) as connection:
+    with socket.create_connection((LOOPBACK, port), timeout=ANSWER_SECONDS) as connection:
         lengths = struct.pack(">ii", 4 + len(header) + len(body), len(header))
         connection.sendall(lengths + header + body)
         stream = connection.makefile("rb")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tinyflow_nb.errors import ServiceError
 from tinyflow_nb.services import processes
 from tinyflow_nb.services.places import packaged, write_config
-from tinyflow_nb.services.ports import LOOPBACK
+from tinyflow_nb.services.ports import LOOPBACK, dial
 
 VERSION = "5.3.3"
 READY_WITHIN = 120.0
@@ -90,7 +89,7 @@ def _launch(
 def accepts(port: int) -> bool:
     """Whether somebody listens at the port."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=2):
+        with dial(port):
             return True
     except OSError:
         return False
@@ -99,7 +98,7 @@ def accepts(port: int) -> bool:
 def answers(port: int) -> bool:
     """Whether a gRPC server at the port says hello."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+        with dial(port) as connection:
             connection.sendall(_HTTP2_HELLO)
             frame = connection.recv(9)
     except OSError:
