@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -168,7 +169,9 @@ async def test_a_clock_that_is_wrong(own_redis: Any) -> None:
     report = await look(server.address, clock=Ahead())
     assert_only(report, "redis.clock")
     trouble = found(report, "redis.clock")
-    assert trouble.what.startswith("Redis is 90.0 s behind this machine")
+    told = re.fullmatch(r"Redis is ([\d.]+) s behind this machine", trouble.what)
+    assert told is not None, trouble.what
+    assert 60 < float(told[1]) < 120, "the longer an answer took, the less it tells"
     assert "timedatectl" in trouble.mend
 
 

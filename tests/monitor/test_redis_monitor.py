@@ -110,12 +110,12 @@ async def test_c30_changes_of_a_runs_status_are_told_and_of_nodes_only_when_aske
     executor = await house.open()
     runs = [await executor.execute_async(define(LINE), {"n": n}) for n in (1, -1)]
     asks = await executor.execute_async(define(ASKS), {"n": 1})
-    await executor.wait(runs[0], timeout=8)
+    await executor.wait(runs[0], timeout=60)
     with pytest.raises(ChainFailed):
-        await executor.wait(runs[1], timeout=8)
+        await executor.wait(runs[1], timeout=60)
     await wait_until(lambda: house.told(asks)[1:] == ["chain.suspended SUSPENDED"])
     await executor.resume_async(asks, True)
-    await executor.wait(asks, timeout=8)
+    await executor.wait(asks, timeout=60)
     await wait_until(lambda: house.told(runs[0]) == RUN)
     await wait_until(lambda: house.told(runs[1]) == ["chain.started RUNNING", "chain.finished FAILED"])
     await wait_until(
@@ -135,7 +135,7 @@ async def test_c30_nodes_changes_come_batched_by_run_in_the_order_of_seq(
     await house.listen()
     executor = await house.open("nodes")
     run = await executor.execute_async(define(EACH), {"docs": list(range(30))})
-    assert await executor.wait(run, timeout=8) == sum(range(30))
+    assert await executor.wait(run, timeout=60) == sum(range(30))
     events = [
         f"{e.node} {e.type}".strip()
         for e in await executor.recorded(run)
@@ -157,7 +157,7 @@ async def test_c30_off_tells_nothing_and_keeps_nothing(
     await house.listen()
     executor = await house.open("off")
     quiet = await executor.execute_async(define(LINE), {"n": 1})
-    await executor.wait(quiet, timeout=8)
+    await executor.wait(quiet, timeout=60)
     loud = await (await house.open("runs")).execute_async(define(LINE), {"n": 1})
     await wait_until(lambda: house.told(loud) == RUN)
     assert house.told(quiet) == []
@@ -172,7 +172,7 @@ async def test_c30_what_a_dying_worker_did_not_send_another_sends(
 
     monkeypatch.setattr(dying._monitoring, "_send", dies)
     run = await dying.execute_async(define(LINE), {"n": 1})
-    await dying.wait(run, timeout=8)
+    await dying.wait(run, timeout=60)
     await house.listen()
     await house.open()
     await wait_until(lambda: RUN[1] in house.told(run))
@@ -195,7 +195,7 @@ async def test_c30_what_was_sent_and_not_noted_is_sent_again_with_the_same_seqs(
     monkeypatch.setattr(monitoring._outlet, "tell", told_and_lost)
     await house.listen()
     run = await executor.execute_async(define(LINE), {"n": 1})
-    await executor.wait(run, timeout=8)
+    await executor.wait(run, timeout=60)
     await wait_until(lambda: house.told(run) == RUN)
     await wait_until(lambda: len(calls) > 1 and len(house.messages) > 1)
     assert house.messages[0].changes[0] == house.messages[1].changes[0]
@@ -215,7 +215,7 @@ async def test_c30_two_senders_do_not_tell_the_same(house: House, wait_until: An
     workers = [await house.open("nodes") for _ in range(2)]
     await house.listen()
     run = await workers[0].execute_async(define(EACH), {"docs": list(range(40))})
-    await workers[1].wait(run, timeout=8)
+    await workers[1].wait(run, timeout=60)
     await wait_until(lambda: RUN[1] in house.told(run))
     seqs = [change.seq for message in house.messages for change in message.changes]
     assert len(seqs) == len(set(seqs))

@@ -106,7 +106,7 @@ async def test_a_whole_run_over_a_line_that_keeps_breaking(bench, proxy):
         proxy.deaf_after = every
         run = await executor.execute_async(bench.line, {"n": 1})
         proxy.deaf_after = proxy.deaf_after or every
-        assert await executor.wait(run, timeout=20) == 4
+        assert await executor.wait(run, timeout=60) == 4
         events = [e.seq for e in await executor.recorded(run)]
         assert events == list(range(1, 9))
     assert proxy.lost >= 3
@@ -118,13 +118,13 @@ async def test_a_restart_of_the_server_loses_nothing(bench, own_redis):
     store = await bench.store(server.address)
     (a,) = (await store.create(bench.new("r"), bench.shape)).claims
     run = await executor.execute_async(bench.line, {"n": 1})
-    assert await executor.wait(run, timeout=20) == 4
+    assert await executor.wait(run, timeout=60) == 4
     server.stop()
     later = asyncio.ensure_future(store.commit(bench.done(a)))
     await asyncio.sleep(0)
     server.start()
     assert [c.unit for c in (await later).claims] == ["b"]
-    assert await executor.execute(bench.line, {"n": 2}, timeout=20) == 5
+    assert await executor.execute(bench.line, {"n": 2}, timeout=60) == 5
     assert (await store.state(run)).result == 4
 
 

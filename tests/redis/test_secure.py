@@ -38,7 +38,7 @@ async def test_a_chain_runs_over_tls_with_a_certificate_and_a_user(bench, secure
         connect(f"{address}?{files}") as worker,
         connect(f"{address}?{files}", execute=False) as client,
     ):
-        assert await client.execute(bench.line, {"n": 1}, timeout=20) == 4
+        assert await client.execute(bench.line, {"n": 1}, timeout=60) == 4
         assert worker is not client
     store = await bench.store(f"{address}?{files}")
     (a,) = (await store.create(bench.new("r"), bench.shape)).claims
