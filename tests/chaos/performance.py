@@ -25,7 +25,7 @@ RETENTION = 3_600.0
 RATE = 0.1
 PATIENCE = 90.0
 """Seconds a run may take until it counts as stuck: the longest faults and then some."""
-SETTLES_WITHIN = 15.0
+SETTLES_WITHIN = 60.0
 """Seconds for the last traces to go, after the last run has ended."""
 SHOWN = 20
 

@@ -29,6 +29,8 @@ WARM_UP = 2 * RETENTION
 """Seconds until everything that is kept for a while is there; not looked at, nor is the first fifth."""
 ENOUGH = 12
 """Samples, after that, to tell whether anything grows."""
+FEWEST = 3
+"""Samples, so that there is a first and a last third."""
 PATIENCE = 120.0
 WIDTH = 20
 
@@ -101,7 +103,7 @@ async def _sample(
     began = time.monotonic()
     with file.open("w", newline="") as output, contextlib.closing(_cpu(stage.workers)) as cpu:
         writer: Any = None
-        while (now := time.monotonic() - began) < seconds:
+        while (now := time.monotonic() - began) < seconds or len(samples) < FEWEST:
             row = {"seconds": round(now, 1), "runs": float(load.ended), **_of_redis(stage.store)}
             for name, process in processes.items():
                 row |= _of_worker(name, process)

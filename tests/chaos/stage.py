@@ -20,7 +20,7 @@ from tinyflow_nb import services
 
 AS_USERS_DO = "from tinyflow_nb.cli import app; app()"
 MEDDLED_WITH = f"from tests.chaos.meddling import install; install(); {AS_USERS_DO}"
-ENDS_WITHIN = 30.0
+ENDS_WITHIN = 60.0
 """Seconds a worker has to end in once it is told to."""
 STARTS_WITHIN = 120.0
 

@@ -90,18 +90,18 @@ async def work(address: str, ledger: Path, point: str) -> None:
     scheduler: Any
     if address.startswith("redis"):
         store = RedisStore(address, clock, retention=604_800.0)
-        scheduler = RedisScheduler(address, store, clock)
+        scheduler, lease = RedisScheduler(address, store, clock), 5.0  # the next one has to wait for it
     else:
-        store, scheduler = SqliteStore(address, clock), LocalScheduler(clock)
+        store, scheduler, lease = SqliteStore(address, clock), LocalScheduler(clock), 30.0
     faulty = BetweenRuns(store, act)
-    executor = ChainExecutor(faulty, faulty, scheduler, nodes=installed(), clock=clock, lease=1.0)
+    executor = ChainExecutor(faulty, faulty, scheduler, nodes=installed(), clock=clock, lease=lease)
     async with executor:
         await executor.publish(ChainDefinition.from_source(BOTTOM, "bottom"))
         await executor.publish(ChainDefinition.from_source(LEVEL.format(below="bottom"), "middle"))
         top = ChainDefinition.from_source(LEVEL.format(below="middle"), "top")
         inputs = {"n": 4, "ledger": str(ledger)}
         await executor.execute_async(top, inputs, run_id=RUN)
-        assert await executor.wait(RUN, timeout=60) == 52
+        assert await executor.wait(RUN, timeout=100) == 52
 
 
 def main() -> None:

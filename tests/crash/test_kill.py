@@ -40,7 +40,7 @@ second commit, so that each gets one commit further."""
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(HERE / script), *map(str, arguments)],
-        capture_output=True, text=True, timeout=100, check=False, env={**os.environ},
+        capture_output=True, text=True, timeout=280, check=False, env={**os.environ},
     )  # fmt: skip
 
 
@@ -56,6 +56,7 @@ async def events_of(path: Path, run: str):
 COMMITS = [point for point in POINTS if point.startswith("commit")]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("point", "mode"), [*((p, "normal") for p in POINTS), *((p, "full") for p in COMMITS)]
 )

@@ -53,10 +53,10 @@ def address(store: Any, request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def in_processes(address: str, ledger: Path, point: str, kills: int) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.crash.nested", address, str(ledger), point, str(kills)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("kind", "point", "kills"), CASES)
 async def test_28_killed_between_two_runs_and_finished_by_the_next(
     store: Any, address: str, tmp_path: Path, point: str, kills: int

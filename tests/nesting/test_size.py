@@ -43,16 +43,16 @@ def resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_46_200_levels_on_a_worker_of_two_units_need_no_more_threads(house: House) -> None:
     executor = await house.open(capacity=2, threads=2, depth=200)
     top = await tower(house, executor, 199)
     threads = threading.active_count()
-    assert await executor.execute(top, {"n": 4}, timeout=120) == 8
+    assert await executor.execute(top, {"n": 4}, timeout=280) == 8
     assert threading.active_count() <= threads + 2, "those that `def` nodes run in"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("house", ["sqlite", "redis"], indirect=True)
 async def test_46_1000_children_on_a_worker_of_two_units_leave_nothing_behind(
     house: House, wait_until: Any
@@ -63,7 +63,7 @@ async def test_46_1000_children_on_a_worker_of_two_units_leave_nothing_behind(
     sizes, threads = [], []
     tasks, before = len(asyncio.all_tasks()), threading.active_count()
     for _ in range(2):
-        result = await executor.execute(many, {"ns": list(range(CHILDREN))}, timeout=120)
+        result = await executor.execute(many, {"ns": list(range(CHILDREN))}, timeout=280)
         assert result == [n * 2 for n in range(CHILDREN)]
         sizes.append(resident_mb())
         threads.append(threading.active_count())
@@ -85,7 +85,7 @@ async def test_46_what_never_ends_is_refused_with_its_path(house: House, levels:
         entries.append(RegistryEntry("publish", f"level{level}", 1, 0.0, hash=definition.hash, refs=refs))
     assert await executor.registry.append(entries, 0)
     with pytest.raises(ChainFailed) as failed:
-        await executor.execute(f"level{levels}", {"n": 4}, timeout=60)
+        await executor.execute(f"level{levels}", {"n": 4}, timeout=100)
     error = failed.value.error
     assert error["type"] == "DepthExceeded"
     refused = levels - 50
