@@ -137,6 +137,7 @@ def test_a_run_is_opened_once(notebook: Notebook) -> None:
 def test_the_inbox_says_what_became_of_its_forms(notebook: Notebook) -> None:
     """Rule 16: the first answer wins; who comes too late is told."""
     notebook.ok(ASK)
+    notebook.run("await ask.last")
     for name in ("late", "stopped", "gone"):
         notebook.ok(f"{name} = ask.start()")
         notebook.run(f"await {name}")
@@ -196,7 +197,7 @@ def test_metrics_count_the_runs(notebook: Notebook) -> None:
     ]
     assert every.split()[:4] == ["all", "1", "100", "%"]
     assert one.split()[0] == "done"
-    assert one.split()[-1] == "·" * 23 + "█"
+    assert one.split()[-1].strip("·") == "█", "in one of the steps, not always the last by now"
     assert over_time.startswith("Over time, in steps of 10 seconds since 20")
     assert [line.split()[0] for line in series] == ["succeeded", "took,", "took,"]
     assert now == "Now: 0 ready, nobody at work, 0 at work, 0 runs wait for a person, 0 timers set."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import free_port
 from tests.magics.conftest import Notebook
 from tinyflow_nb import ChainDefinition
 from tinyflow_nb.errors import SettingsError, StoreError
@@ -44,8 +44,16 @@ def fleet(redis_server: Any) -> str:
 
 
 @pytest.fixture
-def worker(fleet: str, tmp_path: Path) -> Iterator[int]:
-    """Its process id, once it is at work."""
+def closed_port() -> Iterator[int]:
+    """Taken, so that nobody else listens there either."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def worker(redis_server: Any, fleet: str, tmp_path: Path) -> Iterator[int]:
+    """Its process id, once it is at work and the fleet knows of it."""
     log = tmp_path / "worker.log"
     command = [sys.executable, "-c", "from tinyflow_nb.cli import app; app()", "worker", "--store", fleet]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -53,8 +61,8 @@ def worker(fleet: str, tmp_path: Path) -> Iterator[int]:
         process = subprocess.Popen(command, stderr=stack.enter_context(log.open("wb")), env=env)
         stack.callback(process.wait)
         stack.callback(process.kill)
-        end = time.monotonic() + 30
-        while "worker.started" not in log.read_text():
+        end = time.monotonic() + 90
+        while redis_server.ask("EXISTS", "tf:{roster}:workers") != ":1":
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.02)
@@ -98,11 +106,10 @@ def test_b21_without_workers_nothing_is_executed_and_the_notebook_warns(
 
 
 def test_a_wrong_address_is_one_clear_line_and_the_connection_stays(
-    notebook: Notebook, session: Session, own_redis: Any
+    notebook: Notebook, session: Session, own_redis: Any, closed_port: int
 ) -> None:
     notebook.ok("%tinyflow runs")
-    port = free_port()
-    ran = notebook.run(f"%tinyflow connect redis://127.0.0.1:{port}/0")
+    ran = notebook.run(f"%tinyflow connect redis://127.0.0.1:{closed_port}/0")
     assert isinstance(ran.error, StoreError)
     assert ran.told.endswith("nothing answers there; start Redis, or mend the address")
     locked = own_redis("--requirepass", "right")
@@ -122,12 +129,14 @@ def test_a_wrong_address_is_one_clear_line_and_the_connection_stays(
     assert "right" not in told
 
 
-def test_a_broker_that_is_away_is_a_warning_with_its_mend(notebook: Notebook, fleet: str) -> None:
-    port = free_port()
-    told = notebook.ok(f"%tinyflow connect {fleet} --scheduler rocketmq://127.0.0.1:{port}").printed
-    assert told.startswith(f"Connected to {fleet} and rocketmq://127.0.0.1:{port}; ")
-    assert f"RocketMQ can't be reached: nothing answers at 127.0.0.1:{port}" in told
-    assert f"→ tinyflow-nb services up rocketmq --rocketmq-port {port}" in told
+def test_a_broker_that_is_away_is_a_warning_with_its_mend(
+    notebook: Notebook, fleet: str, closed_port: int
+) -> None:
+    broker = f"127.0.0.1:{closed_port}"
+    told = notebook.ok(f"%tinyflow connect {fleet} --scheduler rocketmq://{broker}").printed
+    assert told.startswith(f"Connected to {fleet} and rocketmq://{broker}; ")
+    assert f"RocketMQ can't be reached: nothing answers at {broker}" in told
+    assert f"→ tinyflow-nb services up rocketmq --rocketmq-port {closed_port}" in told
 
 
 def test_the_doctor_looks_at_what_the_notebook_is_connected_to(notebook: Notebook, fleet: str) -> None:

@@ -205,7 +205,7 @@ def test_16_the_parent_s_view_asks_the_child_s_form(notebook: Notebook, session:
     (view,) = session._views[notebook["user"].last.id]
 
     def forms(wanted: int) -> list[dict[str, str]]:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while len(found := view.widget.snapshot["forms"]) != wanted:
             assert time.monotonic() < end
             time.sleep(0.02)
