@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinyflow_nb import ChainDefinition, connect
+from tinyflow_nb.clock import ManualClock
 from tinyflow_nb.errors import SettingsError, StoreError
 
 SOURCE = "def a(text: str) -> str:\n    return text\n"
@@ -157,13 +158,12 @@ async def test_a_full_disk_is_told_and_nothing_is_changed(used, options):
         assert text == "y" * 30_000, "once there is room again, it goes on"
 
 
-async def test_a_disk_that_fills_up_while_a_node_runs_is_survived(used):
+async def test_a_disk_that_fills_up_while_a_node_runs_is_survived(used, wait_until):
     """The commit fails, the unit is taken up again once there is room: nothing is lost, nothing twice."""
     definition = ChainDefinition.from_source(
         "def a(text: str) -> str:\n    return text * 9\ndef b(a: str) -> int:\n    return len(a)\n", "demo"
     )
-    calls = []
-    from tinyflow_nb.settings import Settings
+    calls, clock = [], ManualClock()
 
     async def a(text):
         calls.append(1)
@@ -174,9 +174,12 @@ async def test_a_disk_that_fills_up_while_a_node_runs_is_survived(used):
             db.execute("PRAGMA max_page_count = 1073741823")
         return text * 9
 
-    async with connect(address(used), overrides={"a": a}, settings=Settings(lease=0.3)) as executor:
+    async with connect(address(used), overrides={"a": a}, clock=clock) as executor:
         db = executor._store._database.db
         run = await executor.execute_async(definition, {"text": "z" * 3000})
+        await wait_until(lambda: calls and not executor._worker.busy)
+        clock.advance(31.0)  # its lease is over
+        await executor._recovery.of(run)
         assert await executor.wait(run, timeout=60) == 27_000
         assert len(calls) == 2
         events = await executor.recorded(run)
