@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import multiprocessing
 import os
 import random
 import signal
 import sys
 import time
 import traceback
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -42,13 +44,20 @@ def define(number: int, refs: list[str], content: int) -> ChainDefinition:
     return ChainDefinition.from_source(f"{calls}\ndef own() -> int:\n    return {content}\n", f"c{number}")
 
 
-async def change(address: str, number: int, processes: int, rounds: int, seed: int) -> list[Refusal]:
-    """What one process does. Its last change is one that nothing speaks against."""
+async def change(
+    address: str, number: int, processes: int, rounds: int, seed: int, abreast: Barrier
+) -> list[Refusal]:
+    """What one process does. Its last change is one that nothing speaks against.
+
+    Args:
+        abreast: all wait there before each change: whoever came alone would have nobody to make circles with.
+    """
     chance = random.Random(f"{seed} {number}")
     refused = []
     async with connect(address, execute=False) as executor:
         versions = 1
         for turn in range(rounds):
+            await asyncio.to_thread(abreast.wait)
             before = (await executor.registry.index()).epoch
             others = [f"c{n}" for n in range(processes) if n != number]
             meant = chance.sample([*others, *(f"{name}@prod" for name in others)], chance.choice((1, 1, 2)))
@@ -122,17 +131,19 @@ def in_processes(address: str, processes: int, rounds: int, seed: int, seconds: 
         TimeoutError: some are not through; they are ended.
     """
     with TemporaryDirectory() as folder:
+        abreast = multiprocessing.get_context("fork").Barrier(processes)
         children = []
         for number in range(processes):
             pid = os.fork()
             if pid == 0:
                 status = 1
                 try:
-                    refused = asyncio.run(change(address, number, processes, rounds, seed))
+                    refused = asyncio.run(change(address, number, processes, rounds, seed, abreast))
                     Path(folder, str(number)).write_text(json.dumps(refused))
                     status = 0
                 except BaseException:
                     traceback.print_exc()
+                    abreast.abort()
                 finally:
                     sys.stderr.flush()
                     os._exit(status)
