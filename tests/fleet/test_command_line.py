@@ -133,7 +133,7 @@ def test_an_interrupt_ends_the_following_and_not_the_run(
     try:
         assert json.loads(process.stdout.readline())["type"] == "chain.started"
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()

@@ -58,5 +58,5 @@ async def test_the_containers_health_check(start_worker: Any, wait_until: Any) -
     command = [sys.executable, "-c", check[1].replace(":9464/", f":{port}/")]
     assert await exit_code(command) != 0
     worker = start_worker("--http", f"127.0.0.1:{port}")
-    await wait_until(lambda: worker.did("worker.started"), 30)
+    await wait_until(lambda: worker.did("worker.started"))
     assert await exit_code(command) == 0

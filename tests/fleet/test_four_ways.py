@@ -66,7 +66,7 @@ async def test_b14_the_waiting_ends_and_the_run_goes_on(
     assert (await client.state(run)).status == "RUNNING"
     assert await client.execute_async(one, {"n": 1}, run_id=run) == run, "submitted again it is the same run"
     start_worker()
-    assert await client.wait(run, timeout=20) == 2
+    assert await client.wait(run, timeout=60) == 2
     assert await client.cleanup(older=3600.0) == 0
     assert await client.cleanup(older=-1.0, chain="one") == 1
     assert (await client.runs()).runs == []

@@ -53,17 +53,17 @@ async def sent(address: str) -> int:
 async def test_c25_a_line_of_nodes_sends_no_message_after_its_start(redis_address: str) -> None:
     async with connect(redis_address), connect(redis_address, execute=False) as client:
         await ask(redis_address, "CONFIG", "RESETSTAT")
-        assert await client.execute(LINE, timeout=20) == LENGTH - 1
+        assert await client.execute(LINE, timeout=60) == LENGTH - 1
         assert await sent(redis_address) == 1
     async with connect(redis_address) as executor:
         await ask(redis_address, "CONFIG", "RESETSTAT")
-        assert await executor.execute(LINE, timeout=20) == LENGTH - 1
+        assert await executor.execute(LINE, timeout=60) == LENGTH - 1
         assert await sent(redis_address) == 0, "who executes begins what it starts"
 
 
 async def test_a10_a_retry_comes_when_it_is_due(redis_address: str) -> None:
     async with connect(redis_address), connect(redis_address, execute=False) as client:
-        assert await client.execute(RETRIED, timeout=20) == 3
+        assert await client.execute(RETRIED, timeout=60) == 3
 
 
 async def test_bad_wake_ups_are_dropped_and_the_queue_is_not_kept_for_ever(
@@ -78,7 +78,7 @@ async def test_bad_wake_ups_are_dropped_and_the_queue_is_not_kept_for_ever(
         await ask(redis_address, "RPUSH", QUEUE, *bad, foreign, replayed)
         with caplog.at_level(logging.WARNING, logger="tinyflow_nb.schedulers"):
             async with connect(redis_address) as worker:
-                assert await client.wait(run, timeout=20) == LENGTH - 1
+                assert await client.wait(run, timeout=60) == LENGTH - 1
                 await wait_until(lambda: caplog.text.count("dropped from") == len(bad))
                 assert worker.scheduler_counts["dropped"] == len(bad)
 
@@ -93,7 +93,7 @@ async def test_c27_lost_wake_ups_are_found_in_the_index(redis_address: str, wait
         await wait_until(lambda: _length(redis_address))
         await ask(redis_address, "DEL", QUEUE)
         async with connect(redis_address):
-            assert await client.wait(run, timeout=20) == LENGTH - 1
+            assert await client.wait(run, timeout=60) == LENGTH - 1
 
 
 async def test_a_redis_that_restarts_is_taken_from_again(
@@ -101,10 +101,10 @@ async def test_a_redis_that_restarts_is_taken_from_again(
 ) -> None:
     server = own_redis("--appendonly", "yes")
     async with connect(server.address) as executor, connect(server.address, execute=False) as client:
-        assert await client.execute(LINE, timeout=20) == LENGTH - 1
+        assert await client.execute(LINE, timeout=60) == LENGTH - 1
         server.stop()
         server.start()
-        assert await client.execute(LINE, timeout=40) == LENGTH - 1
+        assert await client.execute(LINE, timeout=60) == LENGTH - 1
         assert (await executor.runs()).runs
 
 

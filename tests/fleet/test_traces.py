@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +16,17 @@ from tinyflow_nb import ChainDefinition, ChainExecutor
 FAN = """
 import asyncio
 import os
+from pathlib import Path
 from tinyflow_nb import node
 
 docs: list[int]
+folder: str
 
 @node(each="d in docs")
-async def part(d: int) -> int:
-    await asyncio.sleep(0.05)
+async def part(d: int, folder: str) -> int:
+    (Path(folder) / str(os.getpid())).touch()
+    while len(list(Path(folder).iterdir())) < 2:  # the other worker has begun none yet
+        await asyncio.sleep(0.02)
     return os.getpid()
 
 async def who(part) -> list[int]:
@@ -77,17 +82,18 @@ def attributes(span: Any) -> dict[str, str]:
 @pytest.mark.parametrize("scheduler", ["redis"])  # spans do not ask who carries wake-ups
 async def test_two_workers_write_one_trace_of_a_run(
     client: ChainExecutor, start_worker: Any, collector: Collector, wait_until: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     workers = [start_worker("--concurrency", "2") for _ in range(2)]
     for worker in workers:
-        await wait_until(lambda w=worker: w.did("worker.started"), 60)
+        await wait_until(lambda w=worker: w.did("worker.started"))
     chain = ChainDefinition.from_source(FAN, name="fan")
-    run = await client.execute_async(chain, {"docs": list(range(20))})
-    assert await client.wait(run, timeout=30) == sorted(w.process.pid for w in workers)
-    await wait_until(lambda: len(collector.named("part")) == 20 and collector.named("fan"), 30)
+    (tmp_path / "seen").mkdir()
+    run = await client.execute_async(chain, {"docs": list(range(20)), "folder": str(tmp_path / "seen")})
+    assert await client.wait(run, timeout=60) == sorted(w.process.pid for w in workers)
+    await wait_until(lambda: len(collector.named("part")) == 20 and collector.named("fan"))
     [root] = collector.named("fan")
     assert not root.parent_span_id
     assert attributes(root)["tinyflow.run"] == run
