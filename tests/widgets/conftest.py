@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.widgets.page import fill
+from tests.widgets.page import PATIENCE_MS, fill, new_page
 from tinyflow_nb.model.definition import ChainDefinition, Each, Edge, InputDefinition, NodeDefinition
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.state import ChainState, NodeState
@@ -143,7 +143,7 @@ def browser() -> Iterator[Any]:
              "--disable-background-networking", "--disable-component-update",
              "--disable-dev-shm-usage"]  # fmt: skip
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=flags)
+        started = playwright.chromium.launch(executable_path=path, args=flags, timeout=PATIENCE_MS)
         yield started
         started.close()
 
@@ -155,9 +155,8 @@ def show(
     """A page with the view on it; it fails the test on any error in the page."""
 
     def show(state: ChainState | None = None, definition: Any = None, **more: Any) -> Any:
-        page = browser.new_page(viewport={"width": 1000, "height": 800})
+        page = new_page(browser, viewport={"width": 1000, "height": 800})
         request.addfinalizer(page.close)
-        page.set_default_timeout(10_000)
         fill(page, definition or make.triage(), state, static / "widget.js", **more)
         request.addfinalizer(lambda: pytest.fail(str(page.problems)) if page.problems else None)
         return page

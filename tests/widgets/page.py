@@ -12,8 +12,13 @@ from tinyflow_nb_widgets.picture import graph_picture, node_picture, run_picture
 from tinyflow_nb_widgets.spans import spans_of
 from tinyflow_nb_widgets.styles import live_css
 
-# Stands in for the model a notebook gives: keeps handlers and what is sent; `tell` is the kernel.
+PATIENCE_MS = 60_000
+"""How long a page may take for what is waited for."""
+# Stands in for the model a notebook gives: keeps handlers and what is sent; `tell` is the kernel. The page
+# waits for an answer however late it comes.
 FAKE_MODEL = """async ([source, graph, snapshot]) => {
+  const later = window.setTimeout;
+  window.setTimeout = (act, ms = 0) => later(act, ms < 8000 ? ms : 1e9);
   const module = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
   const handlers = {}, traits = {graph, snapshot};
   window.sent = [];
@@ -44,6 +49,23 @@ def snapshot(definition: Any, state: ChainState | None, **more: Any) -> dict[str
     }
 
 
+def new_page(browser: Any, **options: Any) -> Any:
+    page = browser.new_page(**options)
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
+def settled(page: Any) -> None:
+    """What is drawn is fitted to its place in the frame after, and what was unfolded has been filled."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+
+def resize(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.wait_for_function("(w) => document.querySelector('.tf-live').offsetWidth > w - 60", arg=width)
+    settled(page)
+
+
 def empty_page(page: Any, dark: bool = False, output: str = "") -> None:
     """A notebook with one output, `#out`. Errors of the page are kept in `page.problems`."""
     page.problems = []
@@ -63,6 +85,7 @@ def fill(
     page.add_style_tag(content=live_css())
     graph = graph_picture(definition, layout(definition))
     page.evaluate(FAKE_MODEL, [source.read_text(), graph, snapshot(definition, state, **more)])
+    settled(page)
 
 
 def sent(page: Any, kind: str) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts import board_pictures
 from tests.widgets.board_page import fill_board
-from tests.widgets.page import empty_page, reply, snapshot, tell
+from tests.widgets.page import empty_page, reply, settled, snapshot, tell
 from tests.widgets.test_form_page import Everything
 from tinyflow_nb.model.definition import Edge, NodeDefinition, Parameter
 from tinyflow_nb.model.state import ChainState, NodeState
@@ -143,6 +143,7 @@ def open_panel(page: Any, definition: Any, state: ChainState, node: str = "draft
         reply(page, "prompt", {"messages": prompt})
         page.wait_for_function("!document.querySelector('[data-section=prompt]').hidden")
     page.evaluate("document.querySelectorAll('#out details').forEach((e) => { e.open = true })")
+    settled(page)
 
 
 def panel(output: str) -> Callable[[Stage], Any]:
@@ -198,6 +199,7 @@ def nested(stage: Stage) -> Any:
     graph = {**graph_picture(below, layout(below)), "view": ""}
     reply(page, "below", {"graph": graph, "snapshot": snapshot(below, make.suspended())})
     page.locator(".tf-nested .tf-form").wait_for()
+    settled(page)
     return page
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.widgets.page import acknowledge, sent, snapshot, tell
+from tests.widgets.page import acknowledge, new_page, sent, snapshot, tell
 from tests.widgets.scenes import SCENES, Stage, told_of
 from tinyflow_nb.model.state import NodeState
 from tinyflow_nb.model.status import Status
@@ -48,9 +48,8 @@ ACTIVE = "document.activeElement"
 @pytest.fixture
 def stage(make: SimpleNamespace, show: Any, browser: Any, static: Path, request: Any) -> Stage:
     def blank() -> Any:
-        page = browser.new_page(viewport={"width": 1000, "height": 800}, reduced_motion="reduce")
+        page = new_page(browser, viewport={"width": 1000, "height": 800}, reduced_motion="reduce")
         request.addfinalizer(page.close)
-        page.set_default_timeout(20_000)
         return page
 
     return Stage(make, show, blank, static)
@@ -188,7 +187,9 @@ def test_a_row_of_the_timeline_can_be_pressed_while_time_goes_on(make: SimpleNam
     page = show(state, definition, spans=spans_of(definition, state))
     tell(page, type="hello", seq=0, now=1002.0)
     page.get_by_role("button", name="Timeline").click()
-    page.locator('[data-unit="draft"] .tf-took').hover()
+    box = "document.querySelector('[data-unit=draft] .tf-took').getBoundingClientRect().toJSON()"
+    took = page.evaluate(box)  # it is another one at every tick, at the same place
+    page.mouse.move(took["x"] + took["width"] / 2, took["y"] + took["height"] / 2)
     page.mouse.down()
     before = page.locator(".tf-pill").inner_text()
     clock = "(was) => document.querySelector('.tf-pill').innerText !== was"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.board_pictures import NOW, inbox, runs
-from tests.widgets.page import empty_page
+from tests.widgets.page import empty_page, new_page
 from tinyflow_nb_widgets.styles import board_css
 
 # `window.kernel` answers each action with a picture; what it was asked is in `window.asked`.
@@ -39,8 +39,7 @@ def board(browser: Any, static: Path) -> Iterator[Callable[[dict[str, Any]], Any
     pages = []
 
     def board(picture: dict[str, Any]) -> Any:
-        page = browser.new_page(viewport={"width": 1000, "height": 900})
-        page.set_default_timeout(20_000)
+        page = new_page(browser, viewport={"width": 1000, "height": 900})
         page.clock.install(time=NOW)
         empty_page(page, output=KEPT)
         page.add_style_tag(content=board_css())

@@ -21,7 +21,7 @@ def node() -> Path:
 
 def run(node: Path, *arguments: str | Path) -> str:
     done = subprocess.run(
-        [node, *arguments], cwd=SOURCES, capture_output=True, text=True, check=False, timeout=60
+        [node, *arguments], cwd=SOURCES, capture_output=True, text=True, check=False, timeout=110
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -106,11 +106,11 @@ def test_a_long_stream_stays_bounded_in_the_page(make: SimpleNamespace, show: An
 
 
 def test_elapsed_time_ticks_by_the_kernels_clock(make: SimpleNamespace, show: Any) -> None:
-    page = show(make.state(Status.RUNNING, NodeState("draft", Status.RUNNING, started_at=1010.0)))
-    tell(page, type="hello", seq=0, now=1075.0)
-    page.wait_for_function("document.querySelector('.tf-pill').textContent.includes('1 m 1')")
+    page = show(make.state(Status.RUNNING, NodeState("draft", Status.RUNNING, started_at=4600.0)))
+    tell(page, type="hello", seq=0, now=1000.0 + 5 * 3600)
+    page.wait_for_function("document.querySelector('.tf-pill').textContent.includes('5 h')")
     page.wait_for_function(
-        "document.querySelector('[data-node=draft] .tf-caption').textContent.includes('1 m 0')"
+        "document.querySelector('[data-node=draft] .tf-caption').textContent.includes('4 h')"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.widgets.page import tell
+from tests.widgets.page import resize, tell
 from tinyflow_nb.model.definition import Edge, NodeDefinition
 from tinyflow_nb.model.state import NodeState
 from tinyflow_nb.model.status import Status
@@ -138,9 +138,13 @@ def test_what_runs_is_kept_in_sight_and_the_boxes_stay(make: SimpleNamespace, sh
 def test_news_are_announced_politely_and_together(make: SimpleNamespace, show: Any) -> None:
     page = show(make.state(Status.RUNNING))
     spoken = page.locator('.tf-spoken[aria-live="polite"]')
+    page.wait_for_function("document.querySelector('.tf-spoken').textContent.includes('running')")
+    deltas = []
     for seq, id in enumerate(("intent", "draft"), 1):
         node = next(n for n in make.triage().nodes if n.id == id)
-        tell(page, type="delta", seq=seq, nodes={id: node_picture(node, NodeState(id, Status.SUCCEEDED))})
+        nodes = {id: node_picture(node, NodeState(id, Status.SUCCEEDED))}
+        deltas.append({"type": "delta", "seq": seq, "nodes": nodes})
+    page.evaluate("(deltas) => deltas.forEach(window.tell)", deltas)
     page.wait_for_function("document.querySelector('.tf-spoken').textContent.includes('draft')")
     assert "intent: succeeded. draft: succeeded" in spoken.inner_text()
 
@@ -203,8 +207,7 @@ def test_a_graph_that_fits_has_no_tools_in_its_way(make: SimpleNamespace, show: 
     page = show(make.suspended())
     shown = "(e) => [e.classList.contains('tf-larger'), e.scrollHeight > e.clientHeight]"
     for width in (1000, 700, 1300):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.wait_for_function("(w) => document.querySelector('.tf-live').offsetWidth > w - 60", arg=width)
+        resize(page, width)
         assert page.locator(".tf-stage").evaluate(shown) == [False, False]
 
 

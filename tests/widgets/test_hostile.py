@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from difflib import unified_diff
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from scripts import board_pictures
-from tests.widgets.page import snapshot
+from tests.widgets.page import new_page, snapshot
 from tinyflow_nb.model.definition import InputDefinition, NodeDefinition, Parameter
 from tinyflow_nb.model.events import EventType
 from tinyflow_nb.model.figures import Backlog, ChainFigures, Figures
@@ -58,18 +59,23 @@ LOOK = """const AT_FAULT = (root) => {
 const BY_SIZE = ["tabindex", "hidden"]; // a longer word may scroll
 const OUTLINE = (root) => [...root.querySelectorAll("*")]
   .filter((e) => !e.closest(".tf-markdown, .tf-source, text.tf-words"))
-  .map((e) => e.tagName + e.getAttributeNames().filter((name) => !BY_SIZE.includes(name))).join(" ");
+  .map((e) => [e.tagName, ...e.getAttributeNames().filter((name) => !BY_SIZE.includes(name))].join(" "));
+// Open and not filled yet; drawn and not fitted yet.
+const HOLLOW = `.tf-fold[open] > .tf-branch:empty, details[open] > :only-child,
+  .tf-graph:not([hidden]) .tf-frame:not([stroke-width])`;
 const FOUND = (root) => ({outline: OUTLINE(root), wrong: AT_FAULT(root), pwned: window.pwned ?? null});"""
 # The kernel's part: every question is answered at once, every action is refused with the word.
 DRIVE = """async ([source, traits, answers, ack, word]) => {
   window.module ??= await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
   const handlers = {}, out = document.getElementById("out");
   const say = (message) => queueMicrotask(() => handlers["msg:custom"]?.(message));
+  const said = ({id, type, question, action}) => type === "ask"
+    ? {type: "reply", id, ok: true, error: "", answer: answers[question.type]}
+    : {type: "ack", id, ...ack, ok: action?.type === "open"};
   const model = {get: (name) => traits[name], on: (name, f) => (handlers[name] = f), off: () => {},
     send: (m) => {
-      const {id, type, question, action} = m;
-      if (type === "ask") say({type: "reply", id, ok: true, error: "", answer: answers[question.type]});
-      if (type === "action") say({type: "ack", id, ...ack, ok: action.type === "open"});
+      if (m.type === "below") say({type: "below", unit: m.unit, message: said(m.content)});
+      else say(said(m));
     }};
   const until = async (check) => {
     for (let tries = 0; !check(); tries++) {
@@ -78,9 +84,19 @@ DRIVE = """async ([source, traits, answers, ack, word]) => {
     }
   };
   const all = (selector) => [...out.querySelectorAll(selector)];
-  const unfold = () => all("details").forEach((one) => { one.open = true; });
+  const frame = () => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+  // What folds is filled when it is opened, what is drawn is fitted in a later frame: until neither goes on.
+  const settled = async () => {
+    for (let before; before !== (before = OUTLINE(out).join()) || all(HOLLOW).length;) await frame();
+  };
+  const unfold = async () => {
+    for (let closed; (closed = all("details:not([open])")).length; await settled())
+      for (const one of closed) one.open = true;
+  };
   const close = await module.default.render({model, el: out});
+  await settled();
   %s
+  await settled();
   const found = FOUND(out);
   close();
   out.replaceChildren();
@@ -88,7 +104,7 @@ DRIVE = """async ([source, traits, answers, ack, word]) => {
 }"""
 IN_THE_VIEW = """all(".tf-box")[0].dispatchEvent(new MouseEvent("click", {bubbles: true}));
   await until(() => all("[data-section=prompt]:not([hidden])").length && all(".tf-nested .tf-form").length);
-  unfold();
+  await unfold();
   all("button").find((one) => one.textContent === "Timeline").click();
   for (const input of all(".tf-form input[type=file]")) {
     const chosen = new DataTransfer();
@@ -99,9 +115,8 @@ IN_THE_VIEW = """all(".tf-box")[0].dispatchEvent(new MouseEvent("click", {bubble
   all(".tf-form").forEach((form) => form.requestSubmit());
   all("button").find((one) => one.textContent.startsWith("Stop")).click();
   const told = (place) => all(`${place}:not(:empty)`).length > 0;
-  await until(() => told(".tf-form > .tf-problem") && told(".tf-notice"));"""
-ON_A_BOARD = """unfold();
-  await until(() => all("details").every((one) => one.children.length > 1));
+  await until(() => told(".tf-form > .tf-problem") && told(".tf-notice") && !all(".tf-busy").length);"""
+ON_A_BOARD = """await unfold();
   all(".tf-form").forEach((form) => form.requestSubmit());
   all(".tf-open")[0]?.click();
   await until(() => all(".tf-notice:not(:empty), .tf-problem:not(:empty)").length);"""
@@ -110,8 +125,7 @@ ON_A_BOARD = """unfold();
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     """An empty notebook; whatever it asks for, opens or complains of fails the test."""
-    page = browser.new_page(viewport={"width": 1000, "height": 800})
-    page.set_default_timeout(30_000)
+    page = new_page(browser, viewport={"width": 1000, "height": 800})
     told: list[str] = []
     page.on("request", lambda one: None if one.url.startswith(("blob:", "data:")) else told.append(one.url))
     page.on("console", lambda one: told.append(one.text) if one.type in ("error", "warning") else None)
@@ -181,12 +195,13 @@ def schema(word: str) -> dict[str, Any]:
 
 def look_at(page: Any, what: Callable[[str], list[Any]], script: str, words: tuple[str, ...]) -> None:
     """The script, given what a word makes, must find the same outline with each."""
-    outlines = {}
-    for word in (HARMLESS, *words):
+    harmless: list[str] = page.evaluate(script, what(HARMLESS))["outline"]
+    assert harmless
+    for word in words:
         found = page.evaluate(script, what(word))
         assert (word, found["wrong"], found["pwned"]) == (word, [], None)
-        outlines[word] = found["outline"]
-    assert [word for word, outline in outlines.items() if outline != outlines[HARMLESS]] == []
+        differs = unified_diff(harmless, found["outline"], HARMLESS, word, lineterm="")
+        assert "\n".join(differs) == ""
 
 
 def driven(do: str) -> str:
@@ -200,7 +215,7 @@ SHOW_HTML = """([html]) => {
   const out = document.getElementById("out");
   out.innerHTML = page.body.innerHTML;
   const [whole, here] = [FOUND(page), FOUND(out)];
-  return {...here, outline: whole.outline + here.outline, wrong: [...whole.wrong, ...here.wrong]};
+  return {...here, outline: [...whole.outline, ...here.outline], wrong: [...whole.wrong, ...here.wrong]};
 }""".replace("LOOK;", LOOK)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from tests.widgets.page import new_page
 from tests.widgets.test_pictures import Outline
 from tinyflow_nb.model.events import Event, EventType
 from tinyflow_nb.model.state import ChainState, NodeState
@@ -37,7 +38,7 @@ def test_thinking_and_tools_are_told_apart_from_the_text(make: SimpleNamespace) 
 
 
 def test_printed_it_is_light_and_unfolded(make: SimpleNamespace, browser: Any) -> None:
-    page = browser.new_page(color_scheme="dark")
+    page = new_page(browser, color_scheme="dark")
     page.set_content(render_story(Story(make.triage(), make.failed())))
     body = page.locator(".tf-unitbody").first
     colour = "() => getComputedStyle(document.querySelector('.tf-page')).color"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.widgets.page import snapshot, tell
+from tests.widgets.page import resize, snapshot, tell
 from tinyflow_nb.model.state import ChainState, NodeState
 from tinyflow_nb.model.status import Status
 
@@ -39,8 +39,7 @@ def test_no_status_moves_a_node_a_button_or_the_graphs_edge(
         Status.CANCELLED, *(NodeState(n, Status.CANCELLED) for n in running.nodes), finished_at=1300.0
     )
     page = show(make.state(Status.RUNNING))
-    page.set_viewport_size({"width": width, "height": 800})
-    page.wait_for_function("(w) => document.querySelector('.tf-live').offsetWidth > w - 60", arg=width)
+    resize(page, width)
     before = page.evaluate(PLACES)
     assert len(before) == 6 + 4
     for seq, state in enumerate((running, make.suspended(), make.failed(), stopped, make.finished()), 1):

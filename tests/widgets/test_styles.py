@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from tests.widgets.page import sent, tell
+from tests.widgets.page import sent, settled, tell
 from tinyflow_nb_widgets.detail import unit_detail
 from tinyflow_nb_widgets.styles import board_css, live_css
 
@@ -42,6 +42,7 @@ def test_a_notebooks_styles_for_html_do_not_reach_in(make: SimpleNamespace, show
     for _ in range(4):
         page.get_by_role("button", name="Larger").click()
     page.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true })")
+    settled(page)
     before = page.evaluate(LOOKS)
     page.add_style_tag(content=NOTEBOOK)
     page.evaluate("document.body.className = 'jp-ThemedContainer'")
