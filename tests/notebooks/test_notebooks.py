@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+HERE = str(Path(__file__).parent)
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 NAMES = ["quickstart", "branches_and_joins", "confirm_and_resume", "streaming_and_tools", "publisher", "user"]
 BEFORE = {"user": ["publisher"]}
@@ -34,10 +36,12 @@ def test_outputs_are_as_saved(name: str, tmp_path: Path) -> None:
             sys.executable, "-m", "pytest", *notebooks,
             "--nbval", "--nbval-current-env",
             "--nbval-sanitize-with", str(Path(__file__).with_name("sanitize.cfg")),
-            f"--nbval-cell-timeout={CELL_SECONDS}", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
+            f"--nbval-cell-timeout={CELL_SECONDS}", f"--nbval-kernel-startup-timeout={CELL_SECONDS}",
+            "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "patience",
             "--timeout=0", "--rootdir", str(tmp_path), "-c", "/dev/null",
         ],
         capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (HERE, os.environ.get("PYTHONPATH"))))},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -23,7 +23,7 @@ def run(code: str, *options: str, path: Path) -> str:
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     done = subprocess.run(
         [sys.executable, *options, "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{code}"],
-        capture_output=True, text=True, env=env, cwd=path, timeout=60,
+        capture_output=True, text=True, env=env, cwd=path, timeout=110,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
