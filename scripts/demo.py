@@ -89,7 +89,8 @@ async def follow_all(executor: ChainExecutor, notebook: asyncio.Task[None]) -> l
             following = asyncio.create_task(followers[run.id].follow())
             await asyncio.wait({following, notebook}, return_when=asyncio.FIRST_COMPLETED)
             if not following.done():  # the notebook left this run unfinished, or we are a little behind
-                await asyncio.wait({following}, timeout=2)
+                over = (await executor.state(run.id)).status.terminal
+                await asyncio.wait({following}, timeout=None if over else 2)
                 following.cancel()
             if following.done() and not following.cancelled():
                 following.result()
