@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
+from tinyflow_nb_magics import session as session_module
 from tinyflow_nb_magics.session import Session, get_session
 
 
@@ -68,6 +69,7 @@ class Notebook:
 @pytest.fixture
 def notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Notebook]:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setattr(session_module, "CLOSING_SECONDS", 60.0)
     InteractiveShell.clear_instance()
     config = Config()
     config.HistoryManager.enabled = False

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.magics.conftest import Notebook
+from tests.magics.test_cell_magic import until
 from tinyflow_nb import ChainDefinition
 from tinyflow_nb.errors import SettingsError, StoreError
 from tinyflow_nb.model.state import ChainState
@@ -84,8 +85,8 @@ def test_b21_workers_execute_what_the_notebook_starts_answers_and_retries(
     notebook.ok("run = slow.last.id\n%tinyflow stop @run")
     assert notebook.ok("slow.last.status").value == "CANCELLED"
     notebook.ok("%tinyflow retry @run")
-    notebook.ok("async for _, _, text in slow.last.stream():\n    break")
-    assert str(worker) in notebook.ok("slow.last.state.nodes['wait'].worker").value
+    until(lambda: notebook["slow"].last["wait"].status == "RUNNING")
+    assert str(worker) in notebook["slow"].last["wait"].state.worker
     notebook.ok("slow.last.stop()")
 
 
