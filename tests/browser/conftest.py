@@ -26,23 +26,35 @@ WAIT_SECONDS = 120
 """For what comes: far longer than it takes anywhere."""
 TEST_SECONDS = 900
 """Of one test, its server and browser included."""
+SETTINGS = {
+    "apputils-extension/notification": '{"fetchNews": "false"}',
+    "completer-extension/manager": '{"providerTimeout": 60000}',  # milliseconds; a kernel may be busy
+}
+"""Of JupyterLab, where its own would not do."""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
 WATCH = """
 window.seen = {statuses: [], texts: []};
+const stood = ({dataset}) => seen.statuses.push(`${dataset.node} ${dataset.status}`);
+const said = ({textContent}) => seen.texts.at(-1) === textContent || seen.texts.push(textContent);
 new MutationObserver((changes) => {
-  for (const {target, type} of changes) {
+  for (const {target, type, addedNodes} of changes) {
     const element = target.nodeType === 1 ? target : target.parentElement;
     const node = element?.closest?.('[data-node]');
-    if (type === 'attributes' && node) seen.statuses.push(`${node.dataset.node} ${node.dataset.status}`);
-    const stream = element?.closest?.('.tf-stream');
-    if (stream && seen.texts.at(-1) !== stream.textContent) seen.texts.push(stream.textContent);
+    if (type === 'attributes' && node) stood(node);
+    const stream = element?.closest?.('.tf-block .tf-stream');
+    if (stream) said(stream);
+    for (const added of addedNodes) {
+      if (added.nodeType !== 1) continue;
+      added.querySelectorAll('[data-node][data-status]').forEach(stood);
+      added.querySelectorAll('.tf-block .tf-stream').forEach(said);
+    }
   }
 }).observe(document, {subtree: true, childList: true, characterData: true, attributeFilter: ['data-status']});
 """
-"""Remembers what a reader saw: each status a node took, each text a stream showed."""
+"""Remembers what a reader saw: each status and each text of a node, those it begins with too."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -81,9 +93,10 @@ def serve(module: str, flags: list[str], folder: Path) -> Iterator[tuple[str, Pa
     """(address, root) of `python -m module`; all it keeps is in the folder."""
     root = folder / "root"
     root.mkdir()
-    notices = folder / "lab_settings_dir" / "@jupyterlab" / "apputils-extension"
-    notices.mkdir(parents=True)
-    (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    for setting, value in SETTINGS.items():
+        file = folder / "lab_settings_dir" / "@jupyterlab" / f"{setting}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(value)
     pages = folder / "config_dir" / "labconfig"
     pages.mkdir(parents=True)
     (pages / "page_config.json").write_text('{"buildCheck": false}')  # which starts node, for each page
@@ -146,7 +159,7 @@ class Page:
 
     def __init__(self, browser: Any, address: str, name: str) -> None:
         self.page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        self.page.set_default_timeout(WAIT_SECONDS * 1000)
+        self.page.context.set_default_timeout(WAIT_SECONDS * 1000)  # of pages it opens too
         self.page.add_init_script(WATCH)
         self._address, self._name = address, name
         self.open()
@@ -182,9 +195,29 @@ class Page:
             [cell, source],
         )
 
-    def until(self, condition: str, argument: Any = None) -> None:
-        """Wait for a JavaScript condition."""
-        self.page.wait_for_function(condition, arg=argument)
+    def until(self, condition: str, argument: Any = None) -> Any:
+        """Wait for a JavaScript condition, and have what it gives. It must not throw: while a view moves to
+        its place, for a moment it is nowhere."""
+        return self.page.wait_for_function(condition, arg=argument).json_value()
+
+    def until_count(self, selector: str, count: int) -> None:
+        self.until("([s, count]) => document.querySelectorAll(s).length === count", [selector, count])
+
+    def until_kept(self, word: str, cell: int = 1) -> None:
+        """Wait until a cell has a picture of the run that stands so, and the live view is in its place: from
+        then on it moves no more, and what is typed comes to it."""
+        self.until(
+            "([i, word]) => { const {node} = jupyterapp.shell.currentWidget.content.widgets[i];"
+            " return node.querySelector('.tf-kept .tf-day')?.alt.split('\\n')[0].includes(`: ${word}`)"
+            " && node.querySelector('.tf-place > .tf-live') !== null; }",
+            [cell, word],
+        )
+
+    def word_by_word(self, gate: Path, words: list[str]) -> None:
+        """Each is on the page before the next one is said: a file of its name lets its speaker go on."""
+        for word in words:
+            self.until("(word) => seen.texts.some((text) => text.includes(word))", f"{word} ")
+            (gate / word).touch()
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for something outside the page."""
@@ -216,7 +249,8 @@ class Page:
             " && /: (succeeded|failed|cancelled)/.test([data['text/plain'] ?? ''].flat().join(''))); }",
             cell,
         )
-        return {mime: "".join(parts) for mime, parts in self.outputs(cell)[0]["data"].items()}
+        [data] = [output["data"] for output in self.outputs(cell) if "data" in output]
+        return {mime: "".join(parts) for mime, parts in data.items()}
 
     def text(self, cell: int) -> str:
         """What a cell printed, and its value."""
