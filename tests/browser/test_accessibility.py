@@ -40,6 +40,14 @@ class Hands:
         here = self._page.page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
         pytest.fail(f"{key} does not come to {what}, but to {here}")
 
+    def until_at(self, what: str) -> None:
+        self._page.until("(what) => document.activeElement.matches(what)", what)
+
+    def command_mode(self) -> None:
+        """The notebook hears its own keys."""
+        self._page.command("notebook:enter-command-mode")
+        self.until_at(".jp-Notebook, .jp-Notebook *")
+
     def says(self, what: str, text: str) -> None:
         self._page.until(
             "([what, text]) => document.querySelector(what)?.textContent.includes(text)", [what, text]
@@ -51,17 +59,17 @@ def by_keyboard_alone(page: Page) -> None:
     hands = Hands(page)
     keys = hands.keys
     page.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-    page.command("notebook:enter-command-mode")
+    hands.command_mode()
     for _ in range(2):
         keys.press("Shift+Enter")
-    page.page.locator(".tf-place .tf-live .tf-form").wait_for()
+    page.until_kept("waiting for you")
     hands.go("Shift+Tab", ".tf-live .tf-box")  # the cell below has the focus: back into the output
     hands.go("ArrowRight", "[data-node=approval] .tf-box")
     keys.press("Enter")
-    assert hands.focused("[data-field=approved] button"), "the form, at its first field"
+    hands.until_at("[data-field=approved] button")  # the form, at its first field
     keys.press("Control+Enter")
     hands.says("[data-field=approved] .tf-problem", "Please fill this in.")
-    assert hands.focused("[data-field=approved] button")
+    hands.until_at("[data-field=approved] button")
     keys.press("Space")
     hands.go("Tab", ".tf-form textarea")
     keys.type("Dear Ada, dd ")
@@ -69,45 +77,46 @@ def by_keyboard_alone(page: Page) -> None:
     picture = page.last_picture()
     assert sorted(statuses_in(picture)) == ["SKIPPED", *["SUCCEEDED"] * 4]
     assert "Dear Ada, dd " in picture["text/plain"]
-    page.until("document.activeElement.matches('.tf-live .tf-box')")  # the form has gone, the reader has not
+    page.until_kept("succeeded")
+    hands.until_at(".tf-live .tf-box")  # the form has gone, the reader has not
 
     hands.go("ArrowLeft", "[data-node=draft] .tf-box")
     keys.press("Enter")
-    page.until("document.activeElement.matches('.tf-details')")
+    hands.until_at(".tf-details")
     page.page.locator("[data-section=output]:not([hidden])").wait_for()
     hands.go("Tab", "[data-section=output] summary")
     keys.press("Enter")
-    assert not page.page.locator("[data-section=output] .tf-markdown").is_visible()
+    page.page.locator("[data-section=output] .tf-markdown").wait_for(state="hidden")
     hands.go("Tab", "[data-section=source] summary")
     keys.press("Escape")
-    assert hands.focused("[data-node=draft] .tf-box")
+    hands.until_at("[data-node=draft] .tf-box")
 
     keys.press("/")
     keys.type("reply")
     hands.says(".tf-count", "1 of 1")
     keys.press("Escape")
-    assert hands.focused("[data-node=reply] .tf-box")
+    hands.until_at("[data-node=reply] .tf-box")
 
     hands.go("Shift+Tab", ".tf-toggle")
     keys.press("Enter")
     hands.go("Tab", ".tf-row")
     keys.press("Enter")
-    page.until("document.activeElement.matches('.tf-details')")
+    hands.until_at(".tf-details")
     keys.press("Escape")
-    assert hands.focused(".tf-row")
+    hands.until_at(".tf-row")
     for key in ("a", "b", "d", "d", "m", "x"):
         keys.press(key)  # the notebook's own commands: to add, to cut, to delete a cell
 
     page.page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex = 2")
-    page.command("notebook:enter-command-mode")
+    hands.command_mode()
     keys.press("Shift+Enter")
     board = ".tf-board"
     page.page.locator(f"{board} tbody tr").first.wait_for()
-    page.command("notebook:enter-command-mode")
+    hands.command_mode()
     hands.go("Shift+Tab", f"{board} button")
     hands.go("Shift+Tab", f"{board} th button")
     keys.press("Enter")
-    page.until("document.activeElement.closest('.tf-board th').matches('[aria-sort$=scending]')")
+    hands.until_at(".tf-board th[aria-sort$=scending] *")
     hands.go("Tab", f"{board} .tf-open")
     keys.press("Enter")
     page.page.locator(f"{board} .tf-opened .tf-live .tf-pill").wait_for()
@@ -125,7 +134,8 @@ def test_axe_finds_nothing_under_labs_themes(open_notebook: OpenNotebook) -> Non
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no axe-core here: make front-end")
     page = open_notebook("axe", [ASKING, "%tinyflow waiting", "%tinyflow metrics"])
     page.run_all()
-    page.page.locator(".tf-place .tf-live .tf-form").wait_for()
+    page.page.emulate_media(reduced_motion="reduce")  # no colour is on its way to another
+    page.until_kept("waiting for you")
     page.page.locator(".tf-board").wait_for()
     page.page.locator(".tf-metrics").wait_for()
     page.page.locator("[data-node=draft] .tf-box").focus()

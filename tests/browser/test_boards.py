@@ -68,7 +68,7 @@ def test_the_runs_are_filtered_and_open_to_their_live_view(open_notebook: OpenNo
     page.screenshot("runs")
     opened.get_by_role("button", name="No", exact=True).click()
     opened.locator(".tf-pill[data-status=SUCCEEDED]").wait_for()
-    page.until("document.querySelector('.tf-board tr[data-run]').dataset.status === 'SUCCEEDED'")
+    page.until("document.querySelector('.tf-board tr[data-run]')?.dataset.status === 'SUCCEEDED'")
     opened.locator("[data-node=end] .tf-box").click()
     opened.locator(".tf-details [data-section=output]").wait_for()
     page.screenshot("runs-opened")
@@ -98,7 +98,9 @@ def test_a_board_is_a_table_in_the_file_whatever_became_of_its_kernel(
     )  # nobody is at work on them: the saved tables follow
     boards.nth(1).wait_for()
     assert page.page.locator(".tf-kept").count() >= 2
-    assert not page.page.locator(".tf-kept:visible").count(), "the live ones are in their places"
+    page.page.locator(".tf-kept:visible").first.wait_for(
+        state="detached"
+    )  # the live ones are in their places
     save(page)
     saved = json.loads((server[1] / "dead-boards.ipynb").read_text())
     for cell in saved["cells"][2:4]:

@@ -33,14 +33,15 @@ def test_a_rich_form_is_filled_in_and_judged_in_the_page(open_notebook: OpenNote
     """Rule 16: a list of models, a date or none, limits; what is wrong is said at its field at once."""
     page = open_notebook("order", [ORDER, "await order.last.finished()"])
     page.run_all()
+    page.until_kept("waiting for you")
     form = page.page.locator(".tf-form")
-    form.wait_for()
     assert form.get_by_label("Customer").input_value() == "ada"
     form.get_by_role("button", name="Send answer").click()
     assert form.locator('[data-field="express"] .tf-problem').inner_text() == "Please fill this in."
     assert "at least 1 items" in form.locator('[data-field="lines"] > .tf-problem').inner_text()
     form.get_by_role("button", name="Yes").click()
     form.get_by_role("button", name="Add to Lines").click()
+    page.until("document.activeElement.matches('[data-field=lines] :is(input, textarea)')")
     page.page.keyboard.type("shoes")
     form.get_by_label("Amount").fill("100")
     form.get_by_role("switch", name="Due or none").check()

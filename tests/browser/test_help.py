@@ -79,7 +79,7 @@ def test_a_chain_tells_of_itself(open_notebook: OpenNotebook) -> None:
     shown = page.page.locator(".jp-Cell").nth(2).locator(".jp-OutputArea-output")
     shown.get_by_text("Sort a customer's message and draft the answer.").wait_for()
     assert "how the reply should sound" in shown.inner_text()
-    assert shown.get_by_alt_text("The chain's graph").evaluate("(e) => e.complete && e.naturalWidth") > 300
+    page.until("document.querySelector('img[alt=\"The chain\\'s graph\"]')?.naturalWidth > 300")
     shown.get_by_alt_text("The chain's graph").scroll_into_view_if_needed()
     page.screenshot("question-mark")
     sheet = page.text(3)
