@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,6 +61,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.timeout(TEST_SECONDS), append=False)  # before any other
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = report.failed or item.stash.get(FAILED, False)
+    return report
 
 
 def missing(what: str) -> None:
@@ -268,6 +280,12 @@ class Page:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
+    def tell(self, test: pytest.Item) -> None:
+        """What the page shows, for the report of a test that failed."""
+        if test.stash.get(FAILED, False):
+            print(f"{self._name} shows:", self.page.locator("body").inner_text(), sep="\n")
+            self.screenshot(f"failed-{Path(self._name).stem}")
+
     def close(self) -> None:
         """With its kernel: a session is found again by the notebook's path."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
@@ -279,7 +297,9 @@ class OpenNotebook(Protocol):
 
 
 @pytest.fixture
-def open_notebook(server: tuple[str, Path], browser: Any, tmp_path: Path) -> Iterator[OpenNotebook]:
+def open_notebook(
+    server: tuple[str, Path], browser: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[OpenNotebook]:
     """`open_notebook("name", cells)`; every notebook of a test shares the test's own store."""
     address, root = server
     opened = ExitStack()
@@ -296,6 +316,7 @@ def open_notebook(server: tuple[str, Path], browser: Any, tmp_path: Path) -> Ite
         nbformat.write(notebook, root / f"{name}.ipynb")
         page = Page(browser, address, f"{name}.ipynb")
         opened.callback(page.close)
+        opened.callback(page.tell, request.node)
         return page
 
     with opened:

@@ -28,8 +28,8 @@ class Hand(NamedTuple):
 
 
 LAST_PICTURE = """(place) => {
-  const {data} = jupyterapp.shell.currentWidget.context.model.toJSON().cells[place].outputs[0];
-  return !('application/vnd.jupyter.widget-view+json' in data)
+  const {data} = jupyterapp.shell.currentWidget.context.model.toJSON().cells[place].outputs[0] ?? {};
+  return data && !('application/vnd.jupyter.widget-view+json' in data)
     && /^\\w+: succeeded in .*\\n./.test([data['text/plain']].flat().join(''));
 }"""
 
@@ -73,6 +73,7 @@ def example(request: pytest.FixtureRequest, browser: Any) -> Iterator[OpenExampl
         nbformat.write(notebook, root / f"{name}.ipynb")
         page = Page(browser, address, f"{name}.ipynb")
         opened.callback(page.close)
+        opened.callback(page.tell, request.node)
         return page
 
     with opened:
