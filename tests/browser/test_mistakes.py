@@ -81,6 +81,7 @@ def test_a_failed_node_says_what_to_do(open_notebook: OpenNotebook, house: Endpo
     page.run_all()
     page.until_executed(len(FAILING) + 1)
     for cell, failing in enumerate(FAILING, 2):
+        page.until_kept("failed", cell)
         place = page.page.locator(".jp-Cell").nth(cell).locator(".tf-place .tf-live")
         error = place.locator("> div > .tf-error")
         title = error.locator(".tf-errortitle").text_content()
