@@ -46,7 +46,7 @@ def test_outputs_are_as_saved(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["branches_and_joins", "confirm_and_resume"])
 async def test_a_headless_run_keeps_pictures_that_open_anywhere(name: str) -> None:
     """Rule 42: without a front end the first picture stays, as SVG and text."""
