@@ -89,10 +89,11 @@ def told(name, sure, size) -> str:
 
 def boxes(page: Page) -> dict[str, str]:
     """Where each node stands, and how large the graph is."""
-    found: dict[str, str] = page.page.evaluate(
-        "() => Object.fromEntries([['', document.querySelector('.tf-canvas').getAttribute('viewBox')],"
-        " ...[...document.querySelectorAll('.tf-live .tf-node')]"
-        ".map((e) => [e.dataset.node, e.getAttribute('transform')])])"
+    found: dict[str, str] = page.until(
+        "() => { const canvas = document.querySelector('.tf-live .tf-canvas');"
+        " return canvas && Object.fromEntries([['', canvas.getAttribute('viewBox')],"
+        " ...[...canvas.querySelectorAll('.tf-node')]"
+        ".map((e) => [e.dataset.node, e.getAttribute('transform')])]) }"
     )
     return found
 
@@ -124,7 +125,11 @@ def test_the_graph_tells_where_each_node_stands(open_notebook: OpenNotebook, tmp
     live = page.page.locator(".tf-live")
 
     said = live.locator("[data-node=lookups] .tf-caption").text_content()
-    page.until("(t) => document.querySelector('[data-node=lookups] .tf-caption').textContent !== t", said)
+    page.until(
+        "(t) => { const now = document.querySelector('[data-node=lookups] .tf-caption')?.textContent;"
+        " return now && now !== t }",
+        said,
+    )
     done, track = (live.locator(f"[data-node=lookups] .tf-{part}") for part in ("done", "track"))
     share = float(done.get_attribute("width") or 0) / float(track.get_attribute("width") or 1)
     assert share == pytest.approx(12 / 40)
@@ -140,9 +145,9 @@ def test_the_graph_tells_where_each_node_stands(open_notebook: OpenNotebook, tmp
 
     icons = {n: live.locator(f"[data-node={n}] .tf-icon").get_attribute("d") for n in ("docs", "approval")}
     assert icons["docs"] != icons["approval"]
-    assert live.locator(".tf-flowing").count() == 3  # to lookups, polish and flaky
-    assert live.locator(".tf-taken:not(.tf-flowing)").count() == 1  # to approval
-    assert live.locator(".tf-untaken").count() == 2  # to and from ticket
+    page.until_count(".tf-live .tf-flowing", 3)  # to lookups, polish and flaky
+    page.until_count(".tf-live .tf-taken:not(.tf-flowing)", 1)  # to approval
+    page.until_count(".tf-live .tf-untaken", 2)  # to and from ticket
     live.scroll_into_view_if_needed()
     page.screenshot("items")
 
@@ -201,18 +206,22 @@ def end(wait, gate: str) -> str:
     pill = bar.locator(".tf-pill")
     said = pill.inner_text()
     assert said.startswith("running · ")
-    page.until("(said) => document.querySelector('.tf-live .tf-pill').innerText !== said", said)
-    assert bar.get_by_role("button", name="Stop").is_visible()
+    page.until(
+        "(said) => { const now = document.querySelector('.tf-live .tf-pill')?.innerText;"
+        " return now && now !== said }",
+        said,
+    )
+    bar.get_by_role("button", name="Stop").wait_for()
     assert not bar.get_by_role("button", name="Retry").is_visible()
     page.until_executed(3)
     run_id = page.text(3).strip()
     bar.get_by_role("button", name="Copy the run's id").click()
-    assert page.page.evaluate("() => navigator.clipboard.readText()") == run_id
+    page.until("(id) => navigator.clipboard.readText().then((text) => text === id)", run_id)
     bar.scroll_into_view_if_needed()
     page.screenshot("bar")
 
     (tmp_path / "go").touch()
-    ended(page, "FAILED")
+    page.until_kept("failed", 2)
     assert not bar.get_by_role("button", name="Stop").is_visible()
     (tmp_path / "mended").touch()
     page.page.locator(".tf-live").get_by_role("button", name="Retry failed").click()
@@ -254,7 +263,7 @@ def test_several_nodes_ask_and_two_tabs_answer_once(
     page.until("() => !document.querySelector('.tf-form[data-unit=name]')")
     size = page.page.locator(".tf-form[data-unit=size]")
     size.locator("input").fill("7")
-    page.page.keyboard.press("Control+Enter")
+    size.get_by_role("button", name="Send answer").click()
     ended(page, "SUCCEEDED")
     ended(other, "SUCCEEDED")
     other.page.close()
@@ -262,11 +271,11 @@ def test_several_nodes_ask_and_two_tabs_answer_once(
 
     page.run(1)
     form.nth(2).wait_for()
-    assert page.page.locator(".tf-live").count() == 1
+    page.until_count(".tf-live", 1)
     page.run(1)
-    page.page.get_by_text("Stopped this cell's earlier run").wait_for()
+    page.page.locator(".jp-OutputArea-output").get_by_text("Stopped this cell's earlier run").wait_for()
     form.nth(2).wait_for()
-    assert page.page.locator(".tf-live").count() == 1
+    page.until_count(".tf-live", 1)
 
 
 def test_a_tab_that_was_closed_catches_up(open_notebook: OpenNotebook, tmp_path: Path) -> None:
@@ -283,7 +292,7 @@ async def speak(gate: str) -> AsyncIterator[str]:
 """
     page = open_notebook("closed", [cell])
     page.run_all()
-    page.until("seen.texts.at(-1)?.includes('word19 ')")
+    page.until("seen.texts.some((text) => text.includes('word19 '))")
     page.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
     page.page.goto("about:blank")
     (tmp_path / "20").touch()

@@ -43,8 +43,8 @@ def told(topic, fine: bool) -> str:
 def test_a_failed_node_tells_what_it_was_given_and_where_it_failed(open_notebook: OpenNotebook) -> None:
     page = open_notebook("panel", [FAILING])
     page.run_all()
-    error = page.page.locator(".tf-error")
-    error.wait_for()
+    page.until_kept("failed")
+    error = page.page.locator(".tf-live .tf-error")
     assert "return len(rows) / n" in error.locator(".tf-marked").inner_text()
     error.get_by_role("button", name="Why?").click()
     panel = page.page.locator(".tf-details")
@@ -54,21 +54,22 @@ def test_a_failed_node_tells_what_it_was_given_and_where_it_failed(open_notebook
     panel.locator("[data-section=source] summary").click()
     assert "def share(rows, n: int)" in panel.locator("[data-section=source]").inner_text()
     page.page.locator("[data-node=rows]").click()
-    page.until("() => document.querySelector('.tf-details .tf-chain').textContent === 'rows'")
-    page.until("() => document.querySelector('[data-section=log]').textContent.includes('looking')")
+    page.until("() => document.querySelector('.tf-details .tf-chain')?.textContent === 'rows'")
+    page.until("() => document.querySelector('[data-section=log]')?.textContent.includes('looking')")
     page.screenshot("panel")
-    page.page.get_by_role("button", name="Timeline").click()
-    assert page.page.locator(".tf-row").count() == 2
+    page.page.locator(".tf-live").get_by_role("button", name="Timeline").click()
+    page.until_count(".tf-row", 2)
     page.screenshot("timeline")
 
 
 def test_the_page_of_a_run_opens_without_a_script(open_notebook: OpenNotebook) -> None:
     page = open_notebook("page", [FAILING])
     page.run_all()
-    page.page.locator(".tf-error").wait_for()
+    page.until_kept("failed")
     with page.page.context.expect_page() as opened:
-        page.page.get_by_role("button", name="HTML").click()
+        page.page.locator(".tf-live").get_by_role("button", name="HTML").click()
     opened.value.locator("h1").wait_for()
+    opened.value.wait_for_load_state()
     assert opened.value.locator("h1").inner_text() == "bad"
     assert opened.value.locator(".tf-unit").count() == 2
 
@@ -85,6 +86,7 @@ def test_a_dead_kernel_leaves_a_picture_and_the_way_on(
     page.page.locator(".tf-place .tf-live").wait_for()
     page.command("notebook:run-cell-and-select-next")
     page.until_executed(2)
+    page.until_kept({"failed": "failed", "suspended": "waiting for you"}[name])
     live = page.page.locator(".tf-live")
     assert live.count() == 1
     assert not page.page.locator(".tf-kept").is_visible(), "the live view is in the picture's place"
@@ -113,7 +115,7 @@ def test_a_page_that_is_opened_again_finds_its_live_view(open_notebook: OpenNote
     form.wait_for()
     form.get_by_role("button", name="Yes").click()
     form.get_by_role("button", name="Send answer").click()
-    page.until("() => document.querySelector('.tf-place .tf-pill').dataset.status === 'SUCCEEDED'")
+    page.until("() => document.querySelector('.tf-place .tf-pill')?.dataset.status === 'SUCCEEDED'")
     assert page.page.locator(".tf-place .tf-result").inner_text().strip()
 
 
@@ -125,9 +127,12 @@ def test_a_chain_below_folds_open_lives_and_is_answered_there(open_notebook: Ope
     below = page.page.locator(".tf-nested")
     form = below.locator(".tf-form")
     form.wait_for()
-    assert below.locator(".tf-crumb").all_inner_texts() == ["outer", "summary"]
+    page.until(
+        "() => [...document.querySelectorAll('.tf-nested .tf-crumb')].map((e) => e.innerText).join()"
+        " === 'outer,summary'"
+    )
     page.screenshot("below")
     form.get_by_role("button", name="Yes").click()
-    page.until("() => document.querySelector('.tf-nested [data-node=told]').dataset.status === 'SUCCEEDED'")
+    page.until("() => document.querySelector('.tf-nested [data-node=told]')?.dataset.status === 'SUCCEEDED'")
     page.until_executed(3)
     assert page.text(3) == "'SHOES TRUE'"

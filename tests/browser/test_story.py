@@ -32,7 +32,7 @@ def test_an_ended_run_that_is_attached_is_alive_until_its_kernel_is_gone(
     other = open_notebook("attached", [f"%tinyflow attach {run_id}"])
     other.run_all()
     live = other.page.locator(".tf-place .tf-live")
-    live.wait_for()
+    other.until_kept("succeeded")
     assert not other.page.locator(".tf-kept").is_visible()
     live.locator("[data-node=speak]").click()
     panel = live.locator(".tf-details")
@@ -40,7 +40,7 @@ def test_an_ended_run_that_is_attached_is_alive_until_its_kernel_is_gone(
     assert "word0 word1 word2" in panel.locator("[data-section=output]").inner_text()
     assert "about to say 2" in panel.locator("[data-section=log]").text_content()
     live.get_by_role("button", name="Timeline", exact=True).click()
-    assert live.locator(".tf-row").count() == 2
+    other.until_count(".tf-row", 2)
     other.screenshot("attached")
     live.get_by_role("button", name="Timeline", exact=True).click()
 
@@ -54,7 +54,7 @@ def test_an_ended_run_that_is_attached_is_alive_until_its_kernel_is_gone(
     other.until("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'")
     live.locator("[data-node=count]").click()
     other.until(
-        "(id) => document.querySelector('.tf-live').textContent.includes(`%tinyflow attach ${id}`)", run_id
+        "(id) => document.querySelector('.tf-live')?.textContent.includes(`%tinyflow attach ${id}`)", run_id
     )
     other.screenshot("attached-gone")
 
@@ -96,6 +96,7 @@ def test_an_answer_is_a_quiet_record_and_its_secret_is_nowhere(
     form.get_by_role("button", name="Send answer").click()
     page.until_executed(3)
     assert page.text(3) == "'ADA: 5 WORDS, 13 LETTERS'"
+    page.until_kept("succeeded", 2)
     record = page.page.locator(".tf-live .tf-answer")
     record.wait_for()
     assert record.locator("dl").inner_text().split("\n") == [
@@ -116,6 +117,7 @@ def test_an_answer_is_a_quiet_record_and_its_secret_is_nowhere(
     with page.page.context.expect_page() as opened:
         page.page.locator(".tf-live").get_by_role("button", name="HTML").click()
     opened.value.locator("h1").wait_for()
+    opened.value.wait_for_load_state()
     opened.value.locator(".tf-unit", has_text="shouted").locator("summary").first.click()
     opened.value.locator(".tf-chainbelow > summary").click()
     assert opened.value.locator(".tf-chainbelow .tf-unit").count() == 1
