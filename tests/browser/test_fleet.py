@@ -12,22 +12,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import OpenNotebook, Page
+from tests.browser.conftest import WAIT_SECONDS, OpenNotebook
 
-CHAIN = """%%tinyflow fleet -i count=12
+GATED = 4
+CHAIN = """%%tinyflow fleet -i count=12 gate="{gate}"
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
-async def left(count: int) -> AsyncIterator[str]:
-    for number in range(count):
-        yield f"left{number} "
-        await asyncio.sleep(0.1)
+async def _until(gate: str, name: str) -> None:
+    while not (Path(gate) / name).exists():
+        await asyncio.sleep(0.05)
 
-async def right(count: int) -> AsyncIterator[str]:
+async def left(count: int, gate: str) -> AsyncIterator[str]:
     for number in range(count):
-        yield f"right{number} "
-        await asyncio.sleep(0.1)
+        yield f"left{{number}} "
+        if number < {gated}:
+            await _until(gate, f"left{{number}}")
+
+async def right(count: int, gate: str) -> AsyncIterator[str]:
+    for number in range(count):
+        yield f"right{{number}} "
+        if number < {gated}:
+            await _until(gate, f"right{{number}}")
 
 @confirm
 def go_on(left, right) -> bool:
@@ -35,7 +43,7 @@ def go_on(left, right) -> bool:
 
 async def long(go_on: bool) -> AsyncIterator[str]:
     for number in range(10_000):
-        yield f"more{number} "
+        yield f"more{{number}} "
         await asyncio.sleep(0.1)
 """
 Workers = Callable[..., set[int]]
@@ -54,7 +62,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
         for log in logs:
             with log.open("wb") as file:
                 started.append(subprocess.Popen(command, stderr=file, env=env))
-        end = time.monotonic() + 60
+        end = time.monotonic() + WAIT_SECONDS
         while not all("worker.started" in log.read_text() for log in logs):
             assert time.monotonic() < end, [log.read_text() for log in logs]
             time.sleep(0.05)
@@ -84,27 +92,23 @@ def test_b21_started_here_resumed_there_stopped_from_a_third_and_executed_by_two
     own_key = f"import os\nos.environ['XDG_DATA_HOME'] = {str(tmp_path / 'user-data')!r}\n"
     connect = f"{own_key}%tinyflow connect {store} --scheduler {scheduler}"
 
-    def open_(part: str, cells: list[str]) -> Page:
-        """In time, however busy the machine is with three kernels and two workers."""
-        page = open_notebook(f"{name}-{part}", cells)
-        page.page.set_default_timeout(90_000)
-        return page
-
-    first = open_("first", [connect, CHAIN, "print(fleet.last.id)"])
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    chain = CHAIN.format(gate=gate, gated=GATED)
+    first = open_notebook(f"{name}-first", [connect, chain, "print(fleet.last.id)"])
     first.run_all()
-    first.until("seen.texts.some((text) => text.includes('left6'))")
-    first.until("seen.texts.some((text) => text.includes('right6'))")
-    first.page.locator(".tf-live").scroll_into_view_if_needed()
-    first.screenshot(f"{name}-streaming")
+    for number in range(GATED):
+        first.word_by_word(gate, [f"left{number}", f"right{number}"])
+        if number == GATED // 2:
+            first.page.locator(".tf-live").scroll_into_view_if_needed()
+            first.screenshot(f"{name}-streaming")
     first.page.locator(".tf-form").wait_for()
     first.screenshot(f"{name}-suspended")
     assert "2 workers are alive" in first.text(1)
     assert "this notebook executes nothing" in first.text(1)
     run = first.text(3).strip()
-    texts = [text for text in first.seen("texts") if text.startswith("left")]
-    assert len(texts) >= 6, "it came word by word"
 
-    second = open_("second", [connect, f"%tinyflow attach {run}"])
+    second = open_notebook(f"{name}-second", [connect, f"%tinyflow attach {run}"])
     second.run_all()
     form = second.page.locator(".tf-form")
     form.wait_for()
@@ -119,7 +123,9 @@ def test_b21_started_here_resumed_there_stopped_from_a_third_and_executed_by_two
     second.screenshot(f"{name}-resumed")
 
     state = "{n.worker.split(':')[1] for n in run.state.nodes.values() if n.worker}"
-    third = open_("third", [connect, f"run = %tinyflow attach {run}\nprint(sorted({state}))", "run.stop()"])
+    third = open_notebook(
+        f"{name}-third", [connect, f"run = %tinyflow attach {run}\nprint(sorted({state}))", "run.stop()"]
+    )
     third.run_all()
     third.until_executed(3)
     executed_by = {int(pid) for pid in re.findall(r"\d+", third.text(2))}
