@@ -85,17 +85,18 @@ DRIVE = """async ([source, traits, answers, ack, word]) => {
   };
   const all = (selector) => [...out.querySelectorAll(selector)];
   const frame = () => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
-  // What folds is filled when it is opened, what is drawn is fitted in a later frame: until neither goes on.
+  // What folds is filled after it was opened, what is drawn is fitted in a later frame: until neither goes on.
   const settled = async () => {
-    for (let before; before !== (before = OUTLINE(out).join()) || all(HOLLOW).length;) await frame();
+    for (let before; before !== (before = OUTLINE(out).join()) || all(HOLLOW).length;)
+      await new Promise((later) => setTimeout(later));
   };
   const unfold = async () => {
     for (let closed; (closed = all("details:not([open])")).length; await settled())
       for (const one of closed) one.open = true;
   };
   const close = await module.default.render({model, el: out});
-  await settled();
   %s
+  await frame();
   await settled();
   const found = FOUND(out);
   close();
