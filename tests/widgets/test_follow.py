@@ -108,6 +108,17 @@ def test_a_retried_run_opens_again(make: SimpleNamespace) -> None:
     assert (state.nodes["a"].status, state.nodes["b"].status) == (Status.SUCCEEDED, Status.READY)
 
 
+def test_a_retried_run_keeps_the_items_that_succeeded(make: SimpleNamespace) -> None:
+    """SEMANTICS 13."""
+    e = make.event
+    told = [e(1, EventType.NODE_STARTED, "a", items=3), e(2, EventType.NODE_FINISHED, "a[0]"),
+            e(3, EventType.NODE_STARTED, "a[1]"), e(4, EventType.CHAIN_FINISHED, status="CANCELLED"),
+            e(5, EventType.CHAIN_STARTED, generation=2), e(6, EventType.NODE_STARTED, "a", items=3)]  # fmt: skip
+    items = run(*told).nodes["a"].items
+    assert items is not None
+    assert [item.status for item in items] == [Status.SUCCEEDED, Status.READY, Status.READY]
+
+
 def test_chunks_show_once_and_only_the_latest_attempts(make: SimpleNamespace) -> None:
     """SEMANTICS 26."""
     streams = Streams()

@@ -291,27 +291,43 @@ class RunImage(RunClaims):
         unit.attempt = unit.attempt or 1
         unit.token = 0
         unit.item_values = step.items
-        unit.items_next = min(step.window, len(step.items))
-        unit.items_left = len(step.items)
+        unit.items_next = 0
+        unit.items_left = len(step.items) - self._keep_items(unit, step.items)
         unit.started_at = at
         data = {"attempt": unit.attempt, "items": len(step.items)}
         self._tell(EventType.NODE_STARTED, unit.name, at, data)
-        for index in range(unit.items_next):
-            made_ready.append(self._item(unit, index))
+        for _ in range(min(step.window, unit.items_left)):
+            self._next_item(unit, made_ready)
+        self._gather_if_done(unit, made_ready)
 
-    def _item(self, parent: Unit, index: int) -> Unit:
-        name = f"{parent.name}[{index}]"
-        unit = self.units[name] = Unit(name, parent.shape, 0, 0, parent, index)
-        unit.judged = True
-        self._make_ready(unit)
-        return unit
+    def _keep_items(self, parent: Unit, items: tuple[str, ...]) -> int:
+        """Of the items that are settled since before a retry, those that are the same now; how many."""
+        kept = 0
+        for index, before in enumerate(parent.items_before):
+            if index < len(items) and items[index] == before:
+                kept += f"{parent.name}[{index}]" in self.units
+            else:
+                self.units.pop(f"{parent.name}[{index}]", None)
+        return kept
+
+    def _next_item(self, parent: Unit, made_ready: list[Unit]) -> None:
+        while parent.items_next < len(parent.item_values or ()):
+            name, index = f"{parent.name}[{parent.items_next}]", parent.items_next
+            parent.items_next += 1
+            if name not in self.units:
+                unit = self.units[name] = Unit(name, parent.shape, 0, 0, parent, index)
+                unit.judged = True
+                self._make_ready(unit)
+                made_ready.append(unit)
+                return
 
     def _count_item(self, parent: Unit, made_ready: list[Unit]) -> None:
         parent.items_left -= 1
-        if parent.items_next < len(parent.item_values or ()):
-            parent.items_next += 1
-            made_ready.append(self._item(parent, parent.items_next - 1))
-        elif parent.items_left == 0:
+        self._next_item(parent, made_ready)
+        self._gather_if_done(parent, made_ready)
+
+    def _gather_if_done(self, parent: Unit, made_ready: list[Unit]) -> None:
+        if parent.items_left == 0:
             self._make_ready(parent)
             made_ready.append(parent)
 
@@ -383,9 +399,11 @@ class RunImage(RunClaims):
                 continue
             if unit.status in TERMINAL:
                 self.left += 1
-            for index in range(unit.items_next):
-                self.units.pop(f"{id}[{index}]", None)
             unit.reopen()
+            for index in range(len(unit.items_before)):
+                item = self.units.get(f"{id}[{index}]")
+                if item is not None and not item.settled_for_good:
+                    del self.units[item.name]
             if unit.edges_left == 0 or (unit.winner and unit.edges_left == unit.data_left):
                 self._make_ready(unit)
                 made_ready.append(unit)

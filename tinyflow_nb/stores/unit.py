@@ -38,9 +38,9 @@ class Unit:
 
     __slots__ = (
         "attempt", "child", "data_left", "dead", "deaths", "due", "edges_left", "expires", "finished_at",
-        "index", "info", "item_values", "items_left", "items_next", "judged", "name", "overdue", "parent",
-        "previous", "round", "shape", "since", "started_at", "status", "token", "value", "waiting_for",
-        "winner", "worker",
+        "index", "info", "item_values", "items_before", "items_left", "items_next", "judged", "name",
+        "overdue", "parent", "previous", "round", "shape", "since", "started_at", "status", "token", "value",
+        "waiting_for", "winner", "worker",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,8 @@ class Unit:
         self.overdue = False
         """Claimed because its child took too long."""
         self.item_values: tuple[str, ...] | None = None
+        self.items_before: tuple[str, ...] = ()
+        """Its items before the run was retried: those that are settled stay."""
         self.items_next = 0
         self.items_left = 0
         self.started_at: float | None = None
@@ -102,6 +104,7 @@ class Unit:
         self.round = 1
         self.judged = False
         self.due = 0.0
+        self.items_before = self.item_values or self.items_before
         self.value = self.previous = self.info = self.waiting_for = self.item_values = None
         self.items_next = self.items_left = 0
         self.started_at = self.finished_at = None

@@ -78,9 +78,13 @@ def _reopen(state: ChainState, event: Event) -> None:
     state.inputs = event.data.get("inputs", state.inputs)
     state.generation = event.data.get("generation", state.generation)
     for id, node in state.nodes.items():
-        kept = node.status in (Status.SUCCEEDED, Status.SKIPPED) or node.handled_by
-        if not kept:
-            state.nodes[id] = NodeState(id)
+        if not _stays(node):
+            items = [item if _stays(item) else NodeState(item.id) for item in node.items or ()]
+            state.nodes[id] = NodeState(id, items=items or None)
+
+
+def _stays(unit: NodeState) -> bool:
+    return unit.status in (Status.SUCCEEDED, Status.SKIPPED) or bool(unit.handled_by)
 
 
 def _unit(state: ChainState, name: str) -> NodeState:

@@ -162,17 +162,18 @@ function apply.expand(step)
   u.try = u.try or 1
   u.token = nil
   u.items = step.last - step.first
-  u.next = math.min(tonumber(ARGV[step.first]), u.items)
-  u.open = u.items
+  u.next = 0
+  u.open = u.items - keep_items(u, step.first + 1)
   u.began = NOW
   touch(u)
   for i = 0, u.items - 1 do
-    local field = 'i:' .. u.name .. '[' .. i .. ']'
+    local field = 'i:' .. item(u, i)
     values[field] = ARGV[step.first + 1 + i]
     set(field, values[field])
   end
   tell('node.started', u.name, '{"attempt":' .. u.try .. ',"items":' .. u.items .. '}')
-  for i = 0, u.next - 1 do item(u, i) end
+  for _ = 1, math.min(tonumber(ARGV[step.first]), u.open) do next_item(u) end
+  gather_if_done(u)
 end
 
 -- Arguments: value
@@ -199,10 +200,10 @@ end
 local function reopen_unit(old)
   local name = old.name
   if old.st >= SUCCEEDED then run.left = run.left + 1 end
-  for i = 0, (old.items or 0) - 1 do
-    for _, kind in ipairs({'u:', 'v:', 'p:', 'i:', 'f:', 'd:', 'c:'}) do
-      dels[#dels + 1] = kind .. name .. '[' .. i .. ']'
-    end
+  local items = math.max(old.items or 0, old.kept or 0)
+  for _, each in ipairs(items_of(old, items)) do
+    local u = units[each]
+    if not (u and (u.st == SUCCEEDED or u.st == SKIPPED)) then forget_item(each) end
   end
   for _, kind in ipairs({'v:', 'p:', 'f:'}) do dels[#dels + 1] = kind .. name end
   local kid = old.kid
@@ -213,6 +214,7 @@ local function reopen_unit(old)
   local u = {
     name = name, st = READY, round = 1, kid = kid,
     edges = old.edges, data = old.data, dead = old.dead, winner = old.winner,
+    kept = items > 0 and items or nil,
   }
   units[name] = u
   touch(u)
