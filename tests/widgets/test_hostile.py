@@ -85,7 +85,7 @@ DRIVE = """async ([source, traits, answers, ack, word]) => {
   };
   const all = (selector) => [...out.querySelectorAll(selector)];
   const frame = () => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
-  // What folds is filled after it was opened, what is drawn is fitted in a later frame: until neither goes on.
+  // What folds is filled after it was opened, what is drawn is fitted a frame later: until neither goes on.
   const settled = async () => {
     for (let before; before !== (before = OUTLINE(out).join()) || all(HOLLOW).length;)
       await new Promise((later) => setTimeout(later));
