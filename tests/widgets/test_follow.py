@@ -113,7 +113,8 @@ def test_a_retried_run_keeps_the_items_that_succeeded(make: SimpleNamespace) -> 
     e = make.event
     told = [e(1, EventType.NODE_STARTED, "a", items=3), e(2, EventType.NODE_FINISHED, "a[0]"),
             e(3, EventType.NODE_STARTED, "a[1]"), e(4, EventType.CHAIN_FINISHED, status="CANCELLED"),
-            e(5, EventType.CHAIN_STARTED, generation=2), e(6, EventType.NODE_STARTED, "a", items=3)]  # fmt: skip
+            e(5, EventType.CHAIN_STARTED, generation=2),
+            e(6, EventType.NODE_STARTED, "a", items=3)]  # fmt: skip
     items = run(*told).nodes["a"].items
     assert items is not None
     assert [item.status for item in items] == [Status.SUCCEEDED, Status.READY, Status.READY]
