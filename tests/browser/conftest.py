@@ -166,6 +166,18 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
+KERNEL_IS_IDLE = """() => {
+  const kernel = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel;
+  if (kernel && kernel.status !== 'idle' && Date.now() > (window.askAgain ?? 0)) {
+    window.askAgain = Date.now() + 2000;
+    kernel.requestIsComplete({code: ''}).catch(() => {});
+  }
+  return kernel?.status === 'idle';
+}"""
+"""Lab knows that of what a kernel says beside its answers, which a page that has just connected may miss: so
+it is asked something small, until Lab has heard."""
+
+
 class Page:
     """One notebook, open in Lab or in Notebook."""
 
@@ -174,14 +186,10 @@ class Page:
         self.page.context.set_default_timeout(WAIT_SECONDS * 1000)  # of pages it opens too
         self.page.add_init_script(WATCH)
         self._address, self._name = address, name
-        self.open()
 
     def open(self) -> None:
         self.page.goto(f"{self._address}/{self._name}?reset")
-        self.page.wait_for_function(
-            "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
-            timeout=START_SECONDS * 1000,
-        )
+        self.until(KERNEL_IS_IDLE)
 
     def command(self, name: str, arguments: dict[str, Any] | None = None) -> None:
         self.page.evaluate(
@@ -317,6 +325,7 @@ def open_notebook(
         page = Page(browser, address, f"{name}.ipynb")
         opened.callback(page.close)
         opened.callback(page.tell, request.node)
+        page.open()
         return page
 
     with opened:

@@ -74,6 +74,7 @@ def example(request: pytest.FixtureRequest, browser: Any) -> Iterator[OpenExampl
         page = Page(browser, address, f"{name}.ipynb")
         opened.callback(page.close)
         opened.callback(page.tell, request.node)
+        page.open()
         return page
 
     with opened:

@@ -244,6 +244,7 @@ def test_several_nodes_ask_and_two_tabs_answer_once(
     page.screenshot("three-forms")
     page.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
     other = Page(browser, server[0], "asks.ipynb")
+    other.open()
     other.page.locator(".tf-place .tf-live .tf-form").nth(2).wait_for()
 
     press = """(words) => { const buttons = [...document.querySelectorAll('.tf-form[data-unit=sure] button')];
