@@ -2,7 +2,7 @@
 
 import { Desk } from "./desk.ts";
 import type { BoardModel, InboxPicture, RunsPicture } from "./desk.ts";
-import { html, setText } from "./dom.ts";
+import { html, keepKeys, setText } from "./dom.ts";
 import { Inbox } from "./inbox.ts";
 import { Places } from "./place.ts";
 import type { Living } from "./place.ts";
@@ -18,7 +18,7 @@ class Board implements Living {
     const notice = html("div", { class: "tf-notice", role: "alert" });
     this.#desk = new Desk(model, (error) => setText(notice, error));
     this.#part = picture.kind === "inbox" ? new Inbox(this.#desk, picture as InboxPicture) : new Runs(this.#desk, picture as RunsPicture);
-    this.root = html("div", { class: "tf tf-live tf-board", "data-lm-suppress-shortcuts": "true" }, this.#part.root, notice);
+    this.root = html("div", { class: "tf tf-live tf-board", onfocusin: keepKeys }, this.#part.root, notice);
   }
 
   start(): void {

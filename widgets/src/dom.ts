@@ -25,6 +25,11 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
+/** Whatever has the focus gets the keys: Jupyter looks whether its shortcuts are wanted on that element first. */
+export function keepKeys(event: FocusEvent): void {
+  (event.target as Element).setAttribute("data-lm-suppress-shortcuts", "");
+}
+
 /** What a reader fills in or presses first. */
 export function firstControl(root: Element): HTMLElement | null {
   return root.querySelector("input, textarea, select, button");

@@ -1,5 +1,5 @@
 import { Details } from "./details.ts";
-import { html, setText } from "./dom.ts";
+import { html, keepKeys, setText } from "./dom.ts";
 import { Follower } from "./follower.ts";
 import { Forms } from "./forms.ts";
 import { Graph } from "./graph.ts";
@@ -55,7 +55,7 @@ export class View implements Context, Nested {
       new Answers(), new Result()];
     this.root = html("section", { class: trail.length ? "tf tf-live tf-nested" : "tf tf-live",
       "aria-label": [...trail.map(({ name }) => name), `Chain ${this.graph.chain}`].join(", "),
-      "data-lm-suppress-shortcuts": "true" }, ...this.#panels.map((panel) => panel.root), this.#spoken);
+      onfocusin: keepKeys }, ...this.#panels.map((panel) => panel.root), this.#spoken);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
