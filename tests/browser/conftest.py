@@ -80,8 +80,19 @@ def missing(what: str) -> None:
     (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
 
 
+IN_BOTH = pytest.mark.parametrize("server", ["lab_server", "notebook_server"], indirect=True)
+"""A test of what either page shows a reader."""
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> tuple[str, Path]:
+    """JupyterLab, unless a test asks for another."""
+    found: tuple[str, Path] = request.getfixturevalue(getattr(request, "param", "lab_server"))
+    return found
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """(where its notebooks open, its folder) of a JupyterLab that knows nothing of the user's."""
     if importlib.util.find_spec("jupyterlab") is None:
         missing("no JupyterLab: pip install 'tinyflow-nb[lab]'")

@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.browser.conftest import OpenNotebook, Page
+from tests.browser.conftest import IN_BOTH, OpenNotebook, Page
 
 ASK = """%%tinyflow ask -i who=bob
 who: str
@@ -23,6 +23,7 @@ def save(page: Page) -> None:
     page.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
 
 
+@IN_BOTH
 def test_the_inbox_lists_every_open_form_and_leaves_a_record(open_notebook: OpenNotebook) -> None:
     """Rule 16: what was answered elsewhere says so, and takes no answer any more."""
     start = "eve = ask.start(who='eve')\nadam = ask.start(who='adam')"
@@ -47,6 +48,7 @@ def test_the_inbox_lists_every_open_form_and_leaves_a_record(open_notebook: Open
     page.screenshot("inbox-elsewhere")
 
 
+@IN_BOTH
 def test_the_runs_are_filtered_and_open_to_their_live_view(open_notebook: OpenNotebook) -> None:
     """A run that is answered in its row goes on living there, though the filter leaves it out now."""
     done = "%%tinyflow done\ndef a() -> int: return 1"

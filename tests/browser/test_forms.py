@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.browser.conftest import OpenNotebook
+from tests.browser.conftest import IN_BOTH, OpenNotebook
 
 ORDER = """%%tinyflow order
 import datetime as dt
@@ -29,6 +29,7 @@ def told(check: Order) -> str:
 """
 
 
+@IN_BOTH
 def test_a_rich_form_is_filled_in_and_judged_in_the_page(open_notebook: OpenNotebook) -> None:
     """Rule 16: a list of models, a date or none, limits; what is wrong is said at its field at once."""
     page = open_notebook("order", [ORDER, "await order.last.finished()"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import OpenNotebook, Page
+from tests.browser.conftest import IN_BOTH, OpenNotebook, Page
 from tests.nodes.test_llm_endpoints import Endpoint
 
 WAIT = """
@@ -112,6 +112,7 @@ def ended(page: Page, wanted: str) -> None:
     page.until("(s) => document.querySelector('.tf-live .tf-pill')?.dataset.status === s", wanted)
 
 
+@IN_BOTH
 def test_the_graph_tells_where_each_node_stands(open_notebook: OpenNotebook, tmp_path: Path) -> None:
     """Rules 2, 7, 8, 9, 10: items, rounds, attempts and skips on the nodes, which stay where they are."""
     asked: list[str] = []
@@ -179,6 +180,7 @@ def named(house: Endpoint) -> str:
     return f"import os\nos.environ['TINYFLOW_MODELS'] = {json.dumps(json.dumps(models))}"
 
 
+@IN_BOTH
 def test_the_run_bar(open_notebook: OpenNotebook, house: Endpoint, tmp_path: Path) -> None:
     """Rule 13: a retry takes up what failed, and asks no model again that has answered."""
     house.script = [["Hello", " there"]]
@@ -230,6 +232,7 @@ def end(wait, gate: str) -> str:
     assert "Hello there" in page.page.locator(".tf-live .tf-result").inner_text()
 
 
+@IN_BOTH
 def test_several_nodes_ask_and_two_tabs_answer_once(
     open_notebook: OpenNotebook, server: tuple[str, Path], browser: Any
 ) -> None:
@@ -256,7 +259,7 @@ def test_several_nodes_ask_and_two_tabs_answer_once(
         assert "sure answered by" in tab.page.locator(".tf-live .tf-answer").inner_text()
     first, second = (tab.page.locator(".tf-live .tf-answer .tf-told").inner_text() for tab in (page, other))
     assert first == second
-    assert first in ("yes", "no"), "whichever click came first"
+    sure = {"yes": True, "no": False}[first]  # whichever click came first
 
     named_ = other.page.locator(".tf-form[data-unit=name]")
     assert named_.locator("textarea").input_value() == "from first"  # filled in by `initial`
@@ -268,7 +271,7 @@ def test_several_nodes_ask_and_two_tabs_answer_once(
     ended(page, "SUCCEEDED")
     ended(other, "SUCCEEDED")
     other.page.close()
-    assert "from first True 7" in page.page.locator(".tf-live .tf-result").inner_text()
+    assert f"from first {sure} 7" in page.page.locator(".tf-live .tf-result").inner_text()
 
     page.run(1)
     form.nth(2).wait_for()
@@ -279,6 +282,7 @@ def test_several_nodes_ask_and_two_tabs_answer_once(
     page.until_count(".tf-live", 1)
 
 
+@IN_BOTH
 def test_a_tab_that_was_closed_catches_up(open_notebook: OpenNotebook, tmp_path: Path) -> None:
     """Words that came while nobody looked are there, and the next ones follow."""
     cell = f"""%%tinyflow talk -i gate="{tmp_path}"

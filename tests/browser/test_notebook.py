@@ -11,11 +11,7 @@ from tests.browser.conftest import OpenNotebook
 from tests.browser.test_lab import ASKING, WAIT_BUSILY, statuses_in
 
 
-@pytest.fixture
-def server(notebook_server: tuple[str, Path]) -> tuple[str, Path]:
-    return notebook_server
-
-
+@pytest.mark.parametrize("server", ["notebook_server"], indirect=True)
 def test_a_run_from_its_first_word_to_its_saved_picture(
     open_notebook: OpenNotebook, server: tuple[str, Path], tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import OpenNotebook
+from tests.browser.conftest import IN_BOTH, OpenNotebook
 from tests.browser.test_lab import ASKING
 
 FAILING = """%%tinyflow bad -i n=0
@@ -40,6 +40,7 @@ def told(topic, fine: bool) -> str:
 """
 
 
+@IN_BOTH
 def test_a_failed_node_tells_what_it_was_given_and_where_it_failed(open_notebook: OpenNotebook) -> None:
     page = open_notebook("panel", [FAILING])
     page.run_all()
@@ -104,6 +105,7 @@ def test_a_dead_kernel_leaves_a_picture_and_the_way_on(
     page.screenshot(f"dead-{name}")
 
 
+@IN_BOTH
 def test_a_page_that_is_opened_again_finds_its_live_view(open_notebook: OpenNotebook) -> None:
     """Rule 42: the kernel still knows it."""
     page = open_notebook("again", [ASKING])
@@ -119,6 +121,7 @@ def test_a_page_that_is_opened_again_finds_its_live_view(open_notebook: OpenNote
     assert page.page.locator(".tf-place .tf-result").inner_text().strip()
 
 
+@IN_BOTH
 def test_a_chain_below_folds_open_lives_and_is_answered_there(open_notebook: OpenNotebook) -> None:
     page = open_notebook("below", [INNER, NESTED, "await outer.last.finished()"])
     page.run_all()
