@@ -311,6 +311,15 @@ class Page:
         self.page.close()
 
 
+def open_page(opened: ExitStack, test: pytest.Item, browser: Any, address: str, name: str) -> Page:
+    """A page that tells at the test's end what it shows, should the test have failed, and is closed then."""
+    page = Page(browser, address, name)
+    opened.callback(page.close)
+    opened.callback(page.tell, test)
+    page.open()
+    return page
+
+
 class OpenNotebook(Protocol):
     def __call__(self, name: str, cells: list[str], kernel: str = "python3") -> Page: ...
 
@@ -333,11 +342,7 @@ def open_notebook(
             "name": kernel, "display_name": kernel, "language": "python",
         }  # fmt: skip
         nbformat.write(notebook, root / f"{name}.ipynb")
-        page = Page(browser, address, f"{name}.ipynb")
-        opened.callback(page.close)
-        opened.callback(page.tell, request.node)
-        page.open()
-        return page
+        return open_page(opened, request.node, browser, address, f"{name}.ipynb")
 
     with opened:
         yield open_

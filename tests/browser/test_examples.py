@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import nbformat
 import pytest
 
-from tests.browser.conftest import Page
+from tests.browser.conftest import Page, open_page
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 ANSWERED_BY_CODE = re.compile(r'^[\w.\[\]"]+\.resume\(.*\n', re.MULTILINE)
@@ -71,11 +71,7 @@ def example(request: pytest.FixtureRequest, browser: Any) -> Iterator[OpenExampl
                 cell.outputs, cell.execution_count = [], None
                 cell.source = ANSWERED_BY_CODE.sub("", cell.source)
         nbformat.write(notebook, root / f"{name}.ipynb")
-        page = Page(browser, address, f"{name}.ipynb")
-        opened.callback(page.close)
-        opened.callback(page.tell, request.node)
-        page.open()
-        return page
+        return open_page(opened, request.node, browser, address, f"{name}.ipynb")
 
     with opened:
         yield open_

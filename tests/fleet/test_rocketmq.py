@@ -46,7 +46,7 @@ def reasons() -> set[str]:
 def dropped(caplog: pytest.LogCaptureFixture, topic: str) -> set[str]:
     """Why messages of the topic were; the same message may come twice."""
     records = [r for r in caplog.records if r.msg.startswith("dropped message")]
-    return {str(why) for _, of, why in (r.args for r in records) if of == topic}  # type: ignore[misc]
+    return {str(why) for _, of, why in (r.args for r in records) if of == topic}
 
 
 class FakeOutbox:

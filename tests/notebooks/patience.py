@@ -9,4 +9,4 @@ OUTPUT_SECONDS = 60
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for cell in items:
-        cell.output_timeout = OUTPUT_SECONDS  # type: ignore[attr-defined]
+        cell.output_timeout = OUTPUT_SECONDS
